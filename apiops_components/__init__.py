@@ -1,0 +1,1 @@
+"""APIs run as code."""

@@ -1,0 +1,75 @@
+"""Registers rendered manifests: one Pulumi resource an object, secrets joined last."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import pulumi
+
+from apiops_components.components._base import Component
+from apiops_components.errors import InvalidInput, Problem
+from apiops_components.models.secret import SecretSlot
+
+Secrets = Mapping[str, pulumi.Input[str]]
+
+
+class KubernetesObject(pulumi.CustomResource):
+    """One object of a cluster, its manifest as rendered.
+
+    The SDK's typed classes would translate keys back and forth; the provider takes the manifest as it is.
+    """
+
+    metadata: pulumi.Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        group_version = manifest["apiVersion"]
+        token = f"kubernetes:{group_version if '/' in group_version else f'core/{group_version}'}:{manifest['kind']}"
+        opts = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=_provider_version()), opts)
+        super().__init__(token, name, dict(manifest), opts)
+
+
+def register(
+    component: Component,
+    manifests: Iterable[Mapping[str, Any]],
+    *,
+    secrets: Secrets | None = None,
+    depends_on: Iterable[pulumi.Resource] = (),
+    **options: Any,
+) -> list[KubernetesObject]:
+    """Registers each manifest as a child named ``<component>-<kind>-<object>``, in the order given.
+
+    Raises:
+        InvalidInput: A manifest holds the slot of a secret that ``secrets`` does not have.
+    """
+    return [
+        KubernetesObject(
+            f"{component._name}-{manifest['kind'].lower()}-{manifest['metadata']['name']}",  # noqa: SLF001
+            _joined(manifest, secrets or {}),
+            component.child(depends_on=list(depends_on), **options),
+        )
+        for manifest in manifests
+    ]
+
+
+def _joined(value: Any, secrets: Secrets) -> Any:
+    if isinstance(value, SecretSlot):
+        if value.name not in secrets:
+            raise InvalidInput(
+                Problem(
+                    f"no value was given for the secret {value.name!r}",
+                    code="secret/missing",
+                    hint=f"declare it in the settings' `secrets:` and set it: pulumi config set --secret apiops:{value.name}",
+                )
+            )
+        return pulumi.Output.secret(secrets[value.name])
+    if isinstance(value, Mapping):
+        return {key: _joined(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_joined(item, secrets) for item in value]
+    return value
+
+
+@cache
+def _provider_version() -> str:
+    return version("pulumi-kubernetes")

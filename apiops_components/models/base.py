@@ -1,0 +1,184 @@
+"""What all models share: frozen, strict about unknown fields, and the field types of Kubernetes and HTTP.
+
+A limit is stated once, here, with its source. Error codes have the form ``subject/what`` and do not change.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+__all__ = [
+    "Bool",
+    "Cidr",
+    "DnsLabel",
+    "DnsSubdomain",
+    "Duration",
+    "HeaderName",
+    "Host",
+    "Integer",
+    "KubernetesModel",
+    "Model",
+    "Port",
+    "Reason",
+    "SecretName",
+    "Text",
+    "fault",
+    "raise_faults",
+]
+
+
+class Model(BaseModel):
+    """A value: immutable, compared by content, refusing fields it does not know.
+
+    Schemas are built on first use, so that importing a module of models costs little.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", defer_build=True, validate_default=False, use_attribute_docstrings=True
+    )
+
+
+class KubernetesModel(Model):
+    """A value with the shape of a Kubernetes object: snake_case in Python, camelCase in documents; both are read."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+
+def fault(code: str, message: str, hint: str = "", loc: Sequence[str | int] = (), got: Any = None) -> InitErrorDetails:
+    """One problem for `raise_faults`; ``loc`` is relative to the model that raises."""
+    # The text is a context value, not the template itself: braces in it must stay braces.
+    return InitErrorDetails(
+        type=PydanticCustomError(code, "{text}", {"text": message, "hint": hint}),  # type: ignore[arg-type]
+        loc=tuple(loc),
+        input=got,
+    )
+
+
+def raise_faults(faults: Iterable[InitErrorDetails]) -> None:
+    """Raises all the faults of one object at once; does nothing where there is none.
+
+    Called in a validator: pydantic puts the path of the object before each ``loc``.
+    """
+    found = list(faults)
+    if found:
+        raise ValidationError.from_exception_data("invalid", found)
+
+
+def _matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if len(value) > limit or not compiled.fullmatch(value):
+            raise_faults([fault(code, f"{value!r} is not {expected}, at most {limit} characters")])
+        return value
+
+    return AfterValidator(check)
+
+
+def _integer(value: Any) -> Any:
+    # YAML and Pulumi's plugin host write whole numbers as floats; booleans and strings are never numbers.
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("schema/integer", "must be an integer, got {got}", {"got": repr(value)})
+    return value
+
+
+def _checked(check: Callable[[str], object], code: str, expected: str) -> AfterValidator:
+    def validate(value: str) -> str:
+        try:
+            check(value)
+        except ValueError:
+            raise_faults([fault(code, f"{value!r} is not {expected}")])
+        return value
+
+    return AfterValidator(validate)
+
+
+Bool = StrictBool
+"""A boolean; ``"true"`` and ``1`` are not."""
+
+Integer = Annotated[int, BeforeValidator(_integer)]
+"""A whole number; ``2.0`` counts, ``"2"`` and ``true`` do not."""
+
+Port = Annotated[Integer, Field(ge=1, le=65535)]
+"""A TCP port."""
+
+Text = Annotated[str, Field(min_length=1)]
+"""A string with at least one character."""
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+DnsLabel = Annotated[
+    str,
+    _matching(_LABEL, 63, "name/dns-label", "a DNS label (lower-case letters, digits and '-', no '-' at either end)"),
+]
+"""RFC 1123 label: the name of a Namespace, a Service, a container."""
+
+DnsSubdomain = Annotated[
+    str, _matching(rf"{_LABEL}(\.{_LABEL})*", 253, "name/dns-subdomain", "a DNS subdomain (labels joined by '.')")
+]
+"""RFC 1123 subdomain: the name of most Kubernetes objects."""
+
+
+def _host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return value
+    raise PydanticCustomError(
+        "name/hostname", "{got} is an IP address; a host name is expected", {"got": repr(value)}
+    )
+
+
+Host = Annotated[
+    str,
+    _matching(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", 253, "name/hostname", "a host name (lower case, '*.' only in front)"),
+    AfterValidator(_host),
+]
+"""Gateway API ``Hostname``: lower case, ``*`` only as the whole first label, no IP address."""
+
+HeaderName = Annotated[
+    str, _matching(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", 256, "http/header-name", "an HTTP header name (RFC 9110 token)")
+]
+"""An HTTP field name."""
+
+SecretName = Annotated[
+    str, _matching(_LABEL, 63, "name/secret", "the name of a secret (lower-case letters, digits and '-')")
+]
+"""Names a key ``apiops:<name>`` of the stack configuration; the value never enters a model."""
+
+Cidr = Annotated[str, _checked(lambda text: _network(text), "net/cidr", "an address range such as 10.0.0.0/16")]
+"""An IPv4 or IPv6 range with a mask, host bits zero."""
+
+Reason = Annotated[str, Field(min_length=10, max_length=500)]
+"""Why an exception is made, for the person who reads it next year: at least ten characters."""
+
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration_seconds(text: str) -> float:
+    """Seconds in a Go duration such as ``1m30s``.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    if not text or not re.fullmatch(rf"({_DURATION_PART.pattern})+", text):
+        raise ValueError(text)
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+
+
+def _network(text: str) -> object:
+    if "/" not in text:
+        raise ValueError(text)
+    return ipaddress.ip_network(text)
+
+
+Duration = Annotated[str, _checked(duration_seconds, "time/duration", "a duration such as 30s, 10m or 1h30m")]
+"""A Go duration: ``90s``, ``10m``, ``1h30m``."""
