@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictBool,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 __all__ = [
     "Bool",
+    "CheckedModel",
     "Cidr",
     "DnsLabel",
     "DnsSubdomain",
@@ -71,6 +84,72 @@ def raise_faults(faults: Iterable[InitErrorDetails]) -> None:
         raise ValidationError.from_exception_data("invalid", found)
 
 
+class CheckedModel(Model):
+    """A model with rules across its fields: `faults` yields all that are broken.
+
+    They are reported together with what is wrong in single fields: where a field is invalid, the rules that do not
+    need it still run.
+    """
+
+    def faults(self) -> Iterator[InitErrorDetails]:
+        """Each broken rule as a `fault`; rules that need an invalid field end the run quietly."""
+        yield from ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            model = handler(data)
+        except ValidationError as error:
+            found = [_details(item) for item in error.errors(include_url=False)]
+            if isinstance(data, dict):
+                found += _faults_of_part(cls, data)
+            raise ValidationError.from_exception_data(cls.__name__, found) from None
+        raise_faults(model.faults())
+        return model
+
+
+def _faults_of_part(model: type[CheckedModel], data: dict[str, Any]) -> list[InitErrorDetails]:
+    """The broken rules that can be told from the valid fields alone; only runs where something is invalid already."""
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = field.alias if field.alias in data else name
+        try:
+            values[name] = _adapter(model, name).validate_python(data[key]) if key in data else field.get_default(
+                call_default_factory=True, validated_data={}
+            )
+        except (ValidationError, KeyError):
+            continue
+    part = model.model_construct(_fields_set=set(values))
+    part.__dict__.clear()
+    part.__dict__.update({name: value for name, value in values.items() if repr(value) != "PydanticUndefined"})
+    found: list[InitErrorDetails] = []
+    try:
+        found.extend(part.faults())
+    except AttributeError:  # a rule asked for a field that is invalid
+        return found
+    return found
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    field = model.model_fields[name]
+    annotation: Any = field.annotation
+    return TypeAdapter(Annotated[annotation, *field.metadata] if field.metadata else annotation)
+
+
+def _details(item: Any) -> InitErrorDetails:
+    """An error of pydantic's own report in the form in which it can be raised again."""
+    kind, context = item["type"], item.get("ctx")
+    if "/" in kind:
+        error: Any = PydanticCustomError(kind, "{text}", context)
+    elif kind in ("value_error", "assertion_error"):
+        error = PydanticCustomError(f"schema/{kind.replace('_', '-')}", "{text}", {"text": str(context["error"])})
+    else:
+        return InitErrorDetails(type=kind, loc=item["loc"], input=item["input"], ctx=context or {})
+    return InitErrorDetails(type=error, loc=item["loc"], input=item["input"])
+
+
 def _matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidator:
     compiled = re.compile(pattern)
 
@@ -85,7 +164,7 @@ def _matching(pattern: str, limit: int, code: str, expected: str) -> AfterValida
 def _integer(value: Any) -> Any:
     # YAML and Pulumi's plugin host write whole numbers as floats; booleans and strings are never numbers.
     if isinstance(value, bool | str):
-        raise PydanticCustomError("schema/integer", "must be an integer, got {got}", {"got": repr(value)})
+        raise_faults([fault("schema/integer", f"must be an integer, got {value!r}")])
     return value
 
 
@@ -131,9 +210,8 @@ def _host(value: str) -> str:
         ipaddress.ip_address(value)
     except ValueError:
         return value
-    raise PydanticCustomError(
-        "name/hostname", "{got} is an IP address; a host name is expected", {"got": repr(value)}
-    )
+    raise_faults([fault("name/hostname", f"{value!r} is an IP address; a host name is expected")])
+    return value
 
 
 Host = Annotated[
