@@ -127,6 +127,8 @@ def problems_of(error: ValidationError, data: Any = None) -> tuple[Problem, ...]
     """
     seen: dict[tuple[str, str], Problem] = {}
     for item in error.errors(include_url=False):
+        if item["type"] == "too_short" and len(item.get("input", ())) >= item["ctx"]["min_length"]:
+            continue  # pydantic counts only the valid items of a tuple; the invalid ones have their own errors
         problem = _problem(item, data)
         seen.setdefault((problem.path, problem.message), problem)
     return tuple(seen.values())

@@ -1,0 +1,159 @@
+"""Gateways and their listeners, with the shape of ``gateway.networking.k8s.io/v1``.
+
+Limits and messages are those of the Gateway API definitions named in `versions.GATEWAY_API`; fields that are not
+modelled further yet are taken as plain mappings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic_core import InitErrorDetails
+
+from apiops_components.models.base import (
+    CheckedModel,
+    DnsLabel,
+    DnsSubdomain,
+    Host,
+    KubernetesModel,
+    Port,
+    fault,
+)
+
+__all__ = ["Gateway", "GatewayClass", "Listener"]
+
+
+class _Checked(KubernetesModel, CheckedModel):
+    """Shape of Kubernetes, and rules across fields."""
+
+
+class CertificateRef(KubernetesModel):
+    """A Secret with a certificate and its key."""
+
+    group: str = ""
+    """The core group."""
+    kind: str = "Secret"
+    """Secret."""
+    name: DnsSubdomain
+    """Name of the Secret."""
+    namespace: DnsLabel | None = None
+    """The Gateway's own by default; another one needs a ReferenceGrant there."""
+
+
+class ListenerTls(_Checked):
+    """How TLS ends."""
+
+    mode: Literal["Terminate", "Passthrough"] = "Terminate"
+    """Here, or at the backend."""
+    certificate_refs: tuple[CertificateRef, ...] = Field(default=(), max_length=64)
+    """At most 64; ngrok's operator takes the first."""
+    options: Mapping[str, str] = Field(default_factory=dict, max_length=16)
+    """Of the implementation; at most 16."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        if self.mode == "Terminate" and not self.certificate_refs and not self.options:
+            yield fault(
+                "gateway/tls",
+                "certificateRefs or options must be specified when mode is Terminate",
+                "with ngrok leave tls out: ngrok terminates",
+            )
+
+
+class RouteKind(KubernetesModel):
+    """A kind of route."""
+
+    group: str = "gateway.networking.k8s.io"
+    """Its API group."""
+    kind: Annotated[str, Field(min_length=1, max_length=63)]
+    """Its kind."""
+
+
+class RouteNamespaces(KubernetesModel):
+    """The namespaces whose routes are taken."""
+
+    from_: Literal["All", "Selector", "Same"] = Field(default="Same", alias="from")
+    """The Gateway's own by default."""
+    selector: Mapping[str, Any] | None = None
+    """For Selector: labels of the namespaces."""
+
+
+class AllowedRoutes(KubernetesModel):
+    """Which routes may attach."""
+
+    namespaces: RouteNamespaces = Field(default_factory=RouteNamespaces)
+    """From where."""
+    kinds: tuple[RouteKind, ...] = Field(default=(), max_length=8)
+    """At most 8; those of the protocol by default."""
+
+
+class Listener(_Checked):
+    """Where requests come in."""
+
+    name: DnsSubdomain
+    """Unique in the Gateway."""
+    hostname: Host | None = None
+    """All by default. ngrok's operator needs one."""
+    port: Port
+    """ngrok takes 443 for HTTPS and 80 for HTTP."""
+    protocol: Annotated[str, Field(min_length=1, max_length=255)]
+    """HTTP, HTTPS, TLS, TCP, UDP, or one of the implementation's own."""
+    tls: ListenerTls | None = None
+    """How TLS ends; with ngrok leave it out."""
+    allowed_routes: AllowedRoutes = Field(default_factory=AllowedRoutes)
+    """Which routes may attach."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        if self.protocol in ("HTTP", "TCP", "UDP") and self.tls is not None:
+            message = "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']"
+            yield fault("gateway/listener-tls", message, "", ["tls"])
+        if self.protocol == "HTTPS" and self.tls is not None and self.tls.mode != "Terminate":
+            yield fault("gateway/listener-tls", "tls mode must be Terminate for protocol HTTPS", "", ["tls", "mode"])
+        if self.protocol == "TLS" and self.tls is None:
+            yield fault("gateway/listener-tls", "tls mode must be set for protocol TLS", "", ["tls"])
+        if self.protocol in ("TCP", "UDP") and self.hostname:
+            message = "hostname must not be specified for protocols ['TCP', 'UDP']"
+            yield fault("gateway/listener-hostname", message, "", ["hostname"])
+
+
+class Gateway(_Checked):
+    """``spec`` of a Gateway."""
+
+    gateway_class_name: DnsSubdomain
+    """Which implementation serves it; ``ngrok`` here."""
+    listeners: tuple[Listener, ...] = Field(min_length=1, max_length=64)
+    """1 to 64."""
+    addresses: tuple[Mapping[str, Any], ...] = Field(default=(), max_length=16)
+    """At most 16."""
+    infrastructure: Mapping[str, Any] | None = None
+    """Labels and annotations of what is made for it."""
+    tls: Mapping[str, Any] | None = None
+    """Validation of client certificates, certificate towards backends."""
+    allowed_listeners: Mapping[str, Any] | None = None
+    """From which namespaces ListenerSets are taken."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        names: set[str] = set()
+        places: set[tuple[Any, ...]] = set()
+        for index, listener in enumerate(self.listeners):
+            if listener.name in names:
+                message = "Listener name must be unique within the Gateway"
+                yield fault("gateway/listener-name", message, "", ["listeners", index, "name"])
+            names.add(listener.name)
+            place = (listener.port, listener.protocol, listener.hostname)
+            if place in places:
+                message = "Combination of port, protocol and hostname must be unique for each listener"
+                yield fault("gateway/listener-unique", message, "", ["listeners", index])
+            places.add(place)
+
+
+class GatewayClass(KubernetesModel):
+    """``spec`` of a GatewayClass."""
+
+    controller_name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^/]+/.+$")]
+    """``domain/path`` of the controller; cannot be changed later."""
+    parameters_ref: Mapping[str, Any] | None = None
+    """Parameters of the implementation."""
+    description: Annotated[str, Field(max_length=64)] | None = None
+    """At most 64 characters."""
