@@ -18,3 +18,6 @@ NGROK_OPERATOR_CHART = "0.24.0"
 
 NGROK_CRDS_CHART = "0.4.0"
 """Helm chart ``ngrok-crds``: ngrok's definitions, installed apart from the operator so that they outlive it."""
+
+KUBECTL_IMAGE = "1.36.0"
+"""Tag of the image with a shell and kubectl that drains ngrok before its operator is uninstalled."""
