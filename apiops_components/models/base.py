@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Annotated, Any, Self
 
@@ -43,6 +43,7 @@ __all__ = [
     "SecretName",
     "Text",
     "fault",
+    "matching",
     "raise_faults",
 ]
 
@@ -68,7 +69,7 @@ def fault(code: str, message: str, hint: str = "", loc: Sequence[str | int] = ()
     """One problem for `raise_faults`; ``loc`` is relative to the model that raises."""
     # The text is a context value, not the template itself: braces in it must stay braces.
     return InitErrorDetails(
-        type=PydanticCustomError(code, "{text}", {"text": message, "hint": hint}),  # type: ignore[arg-type]
+        type=PydanticCustomError(code, "{text}", {"text": message, "hint": hint}),
         loc=tuple(loc),
         input=got,
     )
@@ -150,7 +151,8 @@ def _details(item: Any) -> InitErrorDetails:
     return InitErrorDetails(type=error, loc=item["loc"], input=item["input"])
 
 
-def _matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidator:
+def matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidator:
+    """For the type of a string field: the whole value matches ``pattern`` and has at most ``limit`` characters."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -195,12 +197,12 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 DnsLabel = Annotated[
     str,
-    _matching(_LABEL, 63, "name/dns-label", "a DNS label (lower-case letters, digits and '-', no '-' at either end)"),
+    matching(_LABEL, 63, "name/dns-label", "a DNS label (lower-case letters, digits and '-', no '-' at either end)"),
 ]
 """RFC 1123 label: the name of a Namespace, a Service, a container."""
 
 DnsSubdomain = Annotated[
-    str, _matching(rf"{_LABEL}(\.{_LABEL})*", 253, "name/dns-subdomain", "a DNS subdomain (labels joined by '.')")
+    str, matching(rf"{_LABEL}(\.{_LABEL})*", 253, "name/dns-subdomain", "a DNS subdomain (labels joined by '.')")
 ]
 """RFC 1123 subdomain: the name of most Kubernetes objects."""
 
@@ -216,18 +218,18 @@ def _host(value: str) -> str:
 
 Host = Annotated[
     str,
-    _matching(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", 253, "name/hostname", "a host name (lower case, '*.' only in front)"),
+    matching(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", 253, "name/hostname", "a host name (lower case, '*.' only in front)"),
     AfterValidator(_host),
 ]
 """Gateway API ``Hostname``: lower case, ``*`` only as the whole first label, no IP address."""
 
 HeaderName = Annotated[
-    str, _matching(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", 256, "http/header-name", "an HTTP header name (RFC 9110 token)")
+    str, matching(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", 256, "http/header-name", "an HTTP header name (RFC 9110 token)")
 ]
 """An HTTP field name."""
 
 SecretName = Annotated[
-    str, _matching(_LABEL, 63, "name/secret", "the name of a secret (lower-case letters, digits and '-')")
+    str, matching(_LABEL, 63, "name/secret", "the name of a secret (lower-case letters, digits and '-')")
 ]
 """Names a key ``apiops:<name>`` of the stack configuration; the value never enters a model."""
 
