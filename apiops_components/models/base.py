@@ -42,6 +42,7 @@ __all__ = [
     "Reason",
     "SecretName",
     "Text",
+    "details",
     "fault",
     "matching",
     "raise_faults",
@@ -102,7 +103,7 @@ class CheckedModel(Model):
         try:
             model = handler(data)
         except ValidationError as error:
-            found = [_details(item) for item in error.errors(include_url=False)]
+            found = [details(item) for item in error.errors(include_url=False)]
             if isinstance(data, dict):
                 found += _faults_of_part(cls, data)
             raise ValidationError.from_exception_data(cls.__name__, found) from None
@@ -139,7 +140,7 @@ def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[annotation, *field.metadata] if field.metadata else annotation)
 
 
-def _details(item: Any) -> InitErrorDetails:
+def details(item: Any) -> InitErrorDetails:
     """An error of pydantic's own report in the form in which it can be raised again."""
     kind, context = item["type"], item.get("ctx")
     if "/" in kind:

@@ -1,0 +1,182 @@
+"""Expressions: parsed and type-checked by Google's CEL with ngrok's variables and functions.
+
+The cluster takes any text as an expression, and ngrok refuses a wrong one late; so each is checked here, when the
+rule is made. Each distinct text is compiled once a phase.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Any
+
+from pydantic_core import InitErrorDetails
+
+from apiops_components.models.base import fault
+from apiops_components.models.policy.functions import FUNCTIONS, METHODS
+from apiops_components.models.policy.variables import variables
+
+__all__ = ["compile_expression", "expression_fault", "literal", "template_faults", "uses"]
+
+
+def literal(text: str) -> str:
+    """A CEL string literal that means exactly this text, whatever it holds."""
+    escaped = "".join(_escaped(character) for character in text)
+    return f"'{escaped}'"
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in "\\'":
+        return f"\\{character}"
+    # '$' would start an interpolation where the literal stands inside a template.
+    if code < 0x20 or 0x7F <= code < 0xA0 or character in "$\u2028\u2029\ufeff":  # noqa: PLR2004
+        return f"\\u{code:04x}"
+    return character
+
+
+def expression_fault(
+    text: str, phase: str, loc: tuple[str | int, ...] = (), *, condition: bool = True
+) -> InitErrorDetails | None:
+    """What is wrong with an expression, or None; a condition must be a boolean."""
+    problem = _check(text, phase, condition=condition)
+    return fault("policy/expression", problem[0], problem[1], loc) if problem else None
+
+
+def template_faults(text: str, phase: str, loc: tuple[str | int, ...] = ()) -> Iterator[InitErrorDetails]:
+    """What is wrong with the ``${…}`` parts of a text."""
+    for expression in _interpolations(text):
+        if expression is None:
+            yield fault("policy/template", f"'${{' without its '}}' in {text!r}", "", loc)
+        elif problem := _check(expression, phase, condition=False):
+            yield fault("policy/template", problem[0], problem[1], loc)
+
+
+def _interpolations(text: str) -> Iterator[str | None]:
+    """The expressions inside ``${…}``; a brace inside a string or a nested brace does not end one. None: no end."""
+    start = text.find("${")
+    while start >= 0:
+        depth, quote, position = 1, "", start + 2
+        while position < len(text) and depth:
+            character = text[position]
+            if quote:
+                if character == "\\":
+                    position += 1
+                elif character == quote:
+                    quote = ""
+            elif character in "'\"":
+                quote = character
+            else:
+                depth += {"{": 1, "}": -1}.get(character, 0)
+            position += 1
+        if depth:
+            yield None
+            return
+        yield text[start + 2 : position - 1]
+        start = text.find("${", position)
+
+
+_ACTION_RESULT = re.compile(r"\bactions\.ngrok\.([a-z_]+)")
+
+
+def uses(expressions: tuple[str, ...]) -> frozenset[str]:
+    """Which actions' results the expressions read: ``actions.ngrok.<name>``."""
+    return frozenset(name for text in expressions for name in _ACTION_RESULT.findall(_without_strings(text)))
+
+
+_STRINGS = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
+
+
+def _without_strings(text: str) -> str:
+    return _STRINGS.sub("''", text)
+
+
+@lru_cache(maxsize=65536)
+def _check(text: str, phase: str, *, condition: bool) -> tuple[str, str] | None:
+    """Message and hint of what is wrong, or None."""
+    if not text.strip():
+        return "the expression is empty", "leave it out to match everything"
+    try:
+        compiled = compile_expression(text, phase)
+    except RuntimeError as error:
+        return _readable(str(error), phase)
+    kind: str = compiled.return_type().name()
+    if condition and kind not in ("BOOL", "DYN"):
+        shown = kind.lower()
+        return f"a condition must be true or false, this is of type {shown}: {text}", "compare it with something"
+    return None
+
+
+def compile_expression(text: str, phase: str) -> Any:
+    """The expression compiled by Google's CEL.
+
+    Raises:
+        RuntimeError: It is not well formed, or not well typed.
+    """
+    return _environment(phase).compile(text)
+
+
+_PARTS = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)", re.DOTALL)
+_UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
+
+
+def _readable(message: str, phase: str) -> tuple[str, str]:
+    match = _PARTS.search(message)
+    detail = (match.group(3) if match else message).removesuffix(" [INVALID_ARGUMENT]").rstrip()
+    what, _, shown = detail.partition("\n")
+    what = re.sub(r" \(in container '.*?'\)", "", what)
+    hint = ""
+    if name := _UNDECLARED.search(what):
+        word = name.group(1)
+        if word.split(".")[0] in ("res",) and phase != "on_http_response":
+            hint = "the response exists in on_http_response only"
+        elif near := difflib.get_close_matches(word, _names(phase), 1, 0.6):
+            hint = f"did you mean {near[0]}?"
+    return f"{what}\n{shown}" if shown else what, hint
+
+
+@cache
+def _names(phase: str) -> tuple[str, ...]:
+    return (
+        *(name for name, _ in variables(phase)),
+        *(name for name, _, _ in FUNCTIONS),
+        *(name for name, *_ in METHODS),
+        *("startsWith", "endsWith", "contains", "matches", "size"),
+    )
+
+
+@cache
+def _environment(phase: str) -> Any:
+    # Imported here: most commands never meet an expression, and the library takes 30 ms to load.
+    from cel_expr_python import cel  # noqa: PLC0415
+
+    simple = {
+        "string": cel.Type.STRING,
+        "int": cel.Type.INT,
+        "double": cel.Type.DOUBLE,
+        "bool": cel.Type.BOOL,
+        "timestamp": cel.Type.TIMESTAMP,
+        "dyn": cel.Type.DYN,
+    }
+
+    def typed(name: str) -> Any:
+        if name.startswith("list("):
+            return cel.Type.List(typed(name[5:-1]))
+        if name.startswith("map("):
+            return cel.Type.Map(cel.Type.STRING, typed(name[4:-1]))
+        return simple[name]
+
+    overloads: dict[str, list[Any]] = {}
+    for name, result, parameters in FUNCTIONS:
+        identifier = f"{name}_{len(overloads.get(name, ()))}".replace(".", "_")
+        overloads.setdefault(name, []).append(cel.Overload(identifier, typed(result), [typed(p) for p in parameters]))
+    for name, receiver, result, parameters in METHODS:
+        identifier = f"member_{name}_{len(overloads.get(name, ()))}"
+        types = [typed(kind) for kind in (receiver, *parameters)]
+        overloads.setdefault(name, []).append(cel.Overload(identifier, typed(result), types, is_member=True))
+    return cel.NewEnv(
+        variables={name: typed(kind) for name, kind in variables(phase)},
+        functions=[cel.FunctionDecl(name, found) for name, found in overloads.items()],
+    )
