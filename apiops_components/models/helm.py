@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
@@ -11,7 +11,7 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import CheckedModel, DnsSubdomain, fault
 
-__all__ = ["HelmChart"]
+__all__ = ["HelmChart", "completed"]
 
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 
@@ -40,6 +40,26 @@ class HelmChart(CheckedModel):
         if (self.repository is None) == (self.path is None):
             yield fault("helm/source", "exactly one of repository and path is expected")
         if self.repository is not None and self.version is None:
-            yield fault("helm/version", "a chart from a repository needs its exact version", "such as 1.2.3", ["version"])
+            yield fault(
+                "helm/version", "a chart from a repository needs its exact version", "such as 1.2.3", ["version"]
+            )
         if self.repository is not None and not self.repository.startswith(("https://", "oci://")):
-            yield fault("helm/repository", f"{self.repository!r} starts with neither https:// nor oci://", "", ["repository"])
+            yield fault(
+                "helm/repository", f"{self.repository!r} starts with neither https:// nor oci://", "", ["repository"]
+            )
+
+
+def completed(default: Mapping[str, str]) -> Callable[[Any], Any]:
+    """Fills in what settings leave out of a chart, so that ``chart: {values: …}`` alone is enough.
+
+    A chart given by its path takes only the name: a folder has neither repository nor version of its own choice.
+    """
+
+    def complete(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        if "path" in value:
+            return {"name": default["name"], **value}
+        return {**default, **value}
+
+    return complete

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import InitErrorDetails
 
-from apiops_components.models.base import Bool, CheckedModel, DnsLabel, Duration, Integer, Model, SecretName, Text, fault
-from apiops_components.models.helm import HelmChart
+from apiops_components.models.base import (
+    Bool,
+    CheckedModel,
+    DnsLabel,
+    Duration,
+    Integer,
+    Model,
+    SecretName,
+    Text,
+    fault,
+)
+from apiops_components.models.helm import HelmChart, completed
 from apiops_components.versions import KUBECTL_IMAGE, NGROK_CRDS_CHART, NGROK_OPERATOR_CHART
 
-__all__ = ["HookImage", "NgrokOperatorSpec", "Resources", "completed"]
+__all__ = ["HookImage", "NgrokOperatorSpec", "Resources"]
 
 _CHARTS = "https://charts.ngrok.com"
 _OPERATOR = {"name": "ngrok-operator", "version": NGROK_OPERATOR_CHART, "repository": _CHARTS}
@@ -20,22 +30,6 @@ _CRDS = {"name": "ngrok-crds", "version": NGROK_CRDS_CHART, "repository": _CHART
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|Ki|Mi|Gi)?$")]
 """An amount of cpu (``250m``) or memory (``128Mi``)."""
-
-
-def completed(default: Mapping[str, str]) -> Callable[[Any], Any]:
-    """Fills in what settings leave out of a chart, so that ``chart: {values: …}`` alone is enough.
-
-    A chart given by its path takes only the name: a folder has neither repository nor version of its own choice.
-    """
-
-    def complete(value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        if "path" in value:
-            return {"name": default["name"], **value}
-        return {**default, **value}
-
-    return complete
 
 
 class HookImage(CheckedModel):
@@ -88,7 +82,7 @@ class NgrokOperatorSpec(CheckedModel):
     keep_crds: Bool = True
     """Leave the definitions, and so all ngrok objects, in the cluster when the stack is destroyed. Switch off only
     where the cluster itself is thrown away."""
-    api_key: SecretName = "ngrok-api-key"  # noqa: S105  (a name, not the secret)
+    api_key: SecretName = "ngrok-api-key"
     """Secret with ngrok's API key: how the operator manages endpoints."""
     authtoken: SecretName = "ngrok-authtoken"
     """Secret with ngrok's authtoken: how the agents connect."""
@@ -98,7 +92,7 @@ class NgrokOperatorSpec(CheckedModel):
     """Agents, all of which carry traffic. Each endpoint counts once per agent at ngrok, whose free plan allows three:
     take 1 there."""
     disruption_budget: Bool = True
-    """While nodes are drained, at most one manager and one agent are away at a time; without meaning for a single one."""
+    """While nodes are drained, at most one manager and one agent are away at a time; idle for a single one."""
     region: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None = None
     """Where agents connect to ngrok, such as ``eu``; the nearest by default."""
     domain_reclaim_policy: Literal["Delete", "Retain"] = "Retain"
@@ -134,4 +128,6 @@ class NgrokOperatorSpec(CheckedModel):
         ingress = values.get("ingress")
         if isinstance(ingress, Mapping) and ingress.get("enabled") is False:
             message = "ingress.enabled: false also removes the agents, and with them the way of all traffic"
-            yield fault("ngrok/no-agents", message, "leave it true; no IngressClass is made", [*at, "ingress", "enabled"])
+            yield fault(
+                "ngrok/no-agents", message, "leave it true; no IngressClass is made", [*at, "ingress", "enabled"]
+            )

@@ -1,0 +1,112 @@
+"""The ngrok operator as Helm values and manifests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiops_components.models.operator import HookImage, NgrokOperatorSpec, Resources
+from apiops_components.models.secret import SecretSlot
+from apiops_components.render.installs import PART_OF, merged, namespace
+
+__all__ = [
+    "CRDS_RELEASE",
+    "CREDENTIALS",
+    "GATEWAY_CLASS",
+    "RELEASE",
+    "operator_objects",
+    "operator_values",
+]
+
+RELEASE = "ngrok-operator"
+"""Name of the Helm release; the chart derives its objects' names from it."""
+CRDS_RELEASE = "ngrok-crds"
+"""Name of the Helm release with the definitions. Fixed, so that a later install takes over what an earlier one kept."""
+CREDENTIALS = "ngrok-credentials"
+"""Name of the Secret that the operator's pods read."""
+GATEWAY_CLASS = "ngrok"
+"""Name of the GatewayClass."""
+
+
+def operator_values(spec: NgrokOperatorSpec) -> dict[str, Any]:
+    """Values of the operator's chart; what the settings' ``chart.values`` say comes last."""
+    values: dict[str, Any] = {
+        "installCRDs": False,
+        "replicaCount": spec.replicas,
+        "resources": _resources(spec.resources),
+        # The chart's schema wants a string here.
+        "podDisruptionBudget": {"create": spec.disruption_budget and spec.replicas > 1, "maxUnavailable": "1"},
+        "agent": {"replicaCount": spec.agent_replicas, "resources": _resources(spec.agent_resources)},
+        "credentials": {"secret": {"name": CREDENTIALS}},
+        # The agents, which carry Gateway traffic too, come only with ingress.enabled. Without the class nobody gets in
+        # past the Gateways and what guards them.
+        "ingress": {"enabled": True, "ingressClass": {"create": False}},
+        "gateway": {"enabled": True, "disableReferenceGrants": False},
+        "defaultDomainReclaimPolicy": spec.domain_reclaim_policy,
+        "drainPolicy": spec.drain_policy,
+        "cleanupHook": {"enabled": True, "image": _image(spec.cleanup_hook_image)},
+    }
+    if spec.region is not None:
+        values["region"] = spec.region
+    return merged(values, spec.chart.values)
+
+
+def operator_objects(spec: NgrokOperatorSpec) -> list[dict[str, Any]]:
+    """Namespace, Secret, the agents' disruption budget where there is one, GatewayClass: in the order of creation."""
+    objects = [namespace(spec.namespace, enforce="baseline"), _credentials(spec)]
+    if spec.disruption_budget and spec.agent_replicas > 1:
+        objects.append(_agent_budget(spec))
+    objects.append(
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "GatewayClass",
+            "metadata": {"name": GATEWAY_CLASS, "labels": dict(PART_OF)},
+            "spec": {"controllerName": "ngrok.com/gateway-controller"},
+        }
+    )
+    return objects
+
+
+def _credentials(spec: NgrokOperatorSpec) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": CREDENTIALS, "namespace": spec.namespace, "labels": dict(PART_OF)},
+        "type": "Opaque",
+        "stringData": {"API_KEY": SecretSlot(spec.api_key), "AUTHTOKEN": SecretSlot(spec.authtoken)},
+    }
+
+
+def _agent_budget(spec: NgrokOperatorSpec) -> dict[str, Any]:
+    # The chart has a budget for the managers alone, but it is the agents that carry traffic.
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": f"{RELEASE}-agent", "namespace": spec.namespace, "labels": dict(PART_OF)},
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {
+                "matchLabels": {
+                    "app.kubernetes.io/name": "ngrok-operator",
+                    "app.kubernetes.io/instance": RELEASE,
+                    "app.kubernetes.io/component": "agent",
+                }
+            },
+        },
+    }
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    return {
+        "requests": {"cpu": resources.cpu, "memory": resources.memory},
+        "limits": {"memory": resources.memory},
+    }
+
+
+def _image(image: HookImage) -> dict[str, str]:
+    """The chart joins repository and tag by a colon, so a digest goes where that puts it."""
+    if image.digest is None:
+        return {"repository": image.repository, "tag": image.tag or ""}
+    if image.tag is None:
+        algorithm, _, digits = image.digest.partition(":")
+        return {"repository": f"{image.repository}@{algorithm}", "tag": digits}
+    return {"repository": image.repository, "tag": f"{image.tag}@{image.digest}"}
