@@ -137,7 +137,7 @@ def problems_of(error: ValidationError, data: Any = None) -> tuple[Problem, ...]
 def _problem(item: Mapping[str, Any], data: Any) -> Problem:
     kind: str = item["type"]
     context: Mapping[str, Any] = item.get("ctx") or {}
-    path = format_path(_real_path(item["loc"], data, missing=kind == "missing"))
+    path = format_path(_real_path(item["loc"], data, missing=kind == "missing" or "/" in kind))
     if "/" in kind:  # one of ours: its message is complete
         return Problem(item["msg"], path, kind, str(context.get("hint", "")))
     if kind == "missing":
@@ -169,7 +169,7 @@ def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> li
             if element in current:
                 current = current[element]
                 known = isinstance(current, Mapping | list | tuple) or last
-            elif not (last and missing):
+            elif not (last and missing) or element in (current.get("kind"), current.get("type")):
                 continue
         elif known and isinstance(current, list | tuple):
             if not isinstance(element, int):

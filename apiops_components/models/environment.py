@@ -1,0 +1,136 @@
+"""Settings of one environment: the key ``apiops:environment`` of ``Pulumi.<env>.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from pydantic import Field
+from pydantic_core import InitErrorDetails
+
+from apiops_components.errors import InvalidInput, Problem
+from apiops_components.models.argocd import ArgoCDSpec
+from apiops_components.models.base import CheckedModel, DnsLabel, Host, Model, Reason, SecretName, Text, fault
+from apiops_components.models.cluster import Cluster
+from apiops_components.models.operator import NgrokOperatorSpec
+
+__all__ = ["Delivery", "Environment", "GitSource", "TeamSettings"]
+
+Delivery = Literal["direct", "gitops"]
+"""Who applies a team's objects: ``direct``, Pulumi; ``gitops``, Argo CD from Git. Never both (design decision 6)."""
+
+
+class GitSource(Model):
+    """The repository that Argo CD watches."""
+
+    repository: Text
+    """``https://``, ``ssh://`` or ``git@`` address; ``file://`` for a local one."""
+    revision: Text = "main"
+    """Branch, tag or commit."""
+    path: Text = "deploy"
+    """Folder of the trees in it, one folder an environment below."""
+
+
+class PodSecurity(Model):
+    """A namespace that may run less restricted pods."""
+
+    level: Literal["baseline", "privileged"]
+    """Pod Security Standard that is enforced instead of ``restricted``."""
+    reason: Reason
+    """Why."""
+
+
+class TeamSettings(Model):
+    """One team in one environment."""
+
+    owner: Text
+    """Who answers for the team's APIs: an address or a group."""
+    delivery: Delivery = "gitops"
+    """Who applies its objects."""
+    namespace: DnsLabel | None = None
+    """The team's name by default."""
+    host: Host | None = None
+    """The host that the team owns here."""
+    pod_security: PodSecurity | None = None
+    """``restricted`` by default."""
+    variables: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
+    """The team's own values, such as an issuer; read in its ``describe.py``."""
+
+
+class Environment(CheckedModel):
+    """Everything that makes one environment differ from another."""
+
+    name: DnsLabel
+    """As in the file's name."""
+    owner: Text
+    """Who answers for the platform."""
+    cluster: Cluster
+    """Where it runs."""
+    ngrok: NgrokOperatorSpec | None = None
+    """The ngrok operator; not installed where it is absent."""
+    argocd: ArgoCDSpec | None = None
+    """Argo CD; not installed where it is absent."""
+    git: GitSource | None = None
+    """What Argo CD watches; needed where a team is delivered by it."""
+    teams: Mapping[DnsLabel, TeamSettings] = Field(default_factory=dict)
+    """The teams here, by name."""
+    promoted_from: DnsLabel | None = None
+    """The environment whose approved state this one takes over; its tree is then written by promotion alone."""
+    secrets: tuple[SecretName, ...] = ()
+    """Every secret that may be read, each a key ``apiops:<name>`` of its own, set with
+    ``pulumi config set --secret``."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        if self.promoted_from == self.name:
+            yield fault("environment/promoted-from", "an environment cannot follow itself", "", ["promoted_from"])
+        namespaces: dict[str, str] = {}
+        for name, team in self.teams.items():
+            namespace = team.namespace or name
+            if other := namespaces.get(namespace):
+                message = f"namespace {namespace!r} belongs to team {other!r} already"
+                yield fault("environment/namespace", message, "", ["teams", name, "namespace"])
+            namespaces[namespace] = name
+            if team.delivery == "gitops":
+                for field in ("argocd", "git"):
+                    if getattr(self, field) is None:
+                        yield fault(
+                            "environment/gitops",
+                            f"team {name!r} is delivered by Argo CD, but {field} is not set",
+                            f"set {field}, or delivery: direct",
+                            ["teams", name, "delivery"],
+                        )
+        for place, secret in self._secret_names():
+            if secret not in self.secrets:
+                yield fault(
+                    "secret/undeclared", f"secret {secret!r} is not declared", f"add {secret} to secrets", place
+                )
+
+    def _secret_names(self) -> Iterator[tuple[list[str | int], str]]:
+        if self.ngrok is not None:
+            yield ["ngrok", "api_key"], self.ngrok.api_key
+            yield ["ngrok", "authtoken"], self.ngrok.authtoken
+        if self.cluster.kind == "existing" and self.cluster.kubeconfig_secret is not None:
+            yield ["cluster", "kubeconfig_secret"], self.cluster.kubeconfig_secret
+
+    def team(self, name: str) -> TeamSettings:
+        """Settings of a team.
+
+        Raises:
+            InvalidInput: It has none here.
+        """
+        try:
+            return self.teams[name]
+        except KeyError:
+            known = ", ".join(sorted(self.teams)) or "none"
+            raise InvalidInput(
+                Problem(
+                    f"team {name!r} has no settings in environment {self.name!r}; teams there: {known}",
+                    f"teams.{name}",
+                    "environment/team",
+                    hint="add it under teams: in the environment's settings",
+                )
+            ) from None
+
+    def namespace(self, team: str) -> str:
+        """The namespace of a team."""
+        return self.team(team).namespace or team
