@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -16,51 +17,27 @@ from apiops_components.models.base import (
     Integer,
     Model,
     SecretName,
-    Text,
     fault,
 )
 from apiops_components.models.helm import HelmChart, completed
+from apiops_components.models.image import Image, parse_image
+from apiops_components.models.quantity import ByteSize, Cpu
 from apiops_components.versions import KUBECTL_IMAGE, NGROK_CRDS_CHART, NGROK_OPERATOR_CHART
 
-__all__ = ["HookImage", "NgrokOperatorSpec", "Resources"]
+__all__ = ["NgrokOperatorSpec", "Resources"]
 
 _CHARTS = "https://charts.ngrok.com"
 _OPERATOR = {"name": "ngrok-operator", "version": NGROK_OPERATOR_CHART, "repository": _CHARTS}
+_FULL_VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
 _CRDS = {"name": "ngrok-crds", "version": NGROK_CRDS_CHART, "repository": _CHARTS}
-
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|Ki|Mi|Gi)?$")]
-"""An amount of cpu (``250m``) or memory (``128Mi``)."""
-
-
-class HookImage(CheckedModel):
-    """A container image pinned so that the same commit runs the same program."""
-
-    repository: Text
-    """Registry and name, such as ``docker.io/alpine/kubectl``."""
-    tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
-    """A full version; may be left out beside a digest."""
-    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
-    """``sha256:`` and 64 hexadecimal digits; the only pin that a registry cannot move."""
-
-    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        if self.tag is None and self.digest is None:
-            yield fault("image/unpinned", "a tag or a digest is expected", "such as tag: 1.2.3")
-        if self.tag is not None and self.digest is None and not _full_version(self.tag):
-            hint = "name a full version such as 1.2.3, or add the digest"
-            yield fault("image/unpinned", f"the tag {self.tag!r} may mean another image tomorrow", hint, ["tag"])
-
-
-def _full_version(tag: str) -> bool:
-    numbers = tag.removeprefix("v").partition("-")[0].split(".")
-    return len(numbers) >= 3 and all(map(str.isdigit, numbers))  # noqa: PLR2004  (major, minor, patch)
 
 
 class Resources(Model):
     """What a container asks for. The memory limit equals the request, so that a node's memory is never oversold."""
 
-    cpu: Quantity
+    cpu: Cpu
     """Request; no limit, which would only slow the container down while the node idles."""
-    memory: Quantity
+    memory: ByteSize
     """Request and limit."""
 
 
@@ -101,11 +78,9 @@ class NgrokOperatorSpec(CheckedModel):
     drain_policy: Literal["Delete", "Retain"] = "Retain"
     """What uninstalling does to the objects at ngrok. Retain, as the chart: uninstalling is often half of
     reinstalling. Delete cleans the account, for environments that are thrown away."""
-    cleanup_hook_image: HookImage = Field(
-        default_factory=lambda: HookImage(repository="docker.io/alpine/kubectl", tag=KUBECTL_IMAGE)
-    )
+    cleanup_hook_image: Image = f"docker.io/alpine/kubectl:{KUBECTL_IMAGE}"
     """Runs before the operator is uninstalled and starts the drain; needs ``/bin/sh`` and ``kubectl``. The chart's own
-    default, ``bitnami/kubectl:latest``, is no longer to be had: uninstalling would hang."""
+    default, ``bitnami/kubectl:latest``, is no longer to be had: uninstalling would hang. A full version or a digest."""
     resources: Resources = Field(default_factory=lambda: Resources(cpu="100m", memory="256Mi"))
     """Of each manager."""
     agent_resources: Resources = Field(default_factory=lambda: Resources(cpu="250m", memory="512Mi"))
@@ -125,6 +100,15 @@ class NgrokOperatorSpec(CheckedModel):
         if values.get("installCRDs"):
             message = "installCRDs would install the definitions a second time; they are a release of their own"
             yield fault("ngrok/crds-twice", message, "leave installCRDs out", [*at, "installCRDs"])
+        image = parse_image(self.cleanup_hook_image)
+        if image.digest is None and not _FULL_VERSION.fullmatch(image.tag or ""):
+            message = f"the tag {image.tag!r} of {self.cleanup_hook_image!r} may mean another image tomorrow"
+            yield fault(
+                "image/unpinned",
+                message,
+                "name a full version such as 1.2.3, or add the digest",
+                ["cleanup_hook_image"],
+            )
         ingress = values.get("ingress")
         if isinstance(ingress, Mapping) and ingress.get("enabled") is False:
             message = "ingress.enabled: false also removes the agents, and with them the way of all traffic"

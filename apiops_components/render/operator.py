@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiops_components.models.operator import HookImage, NgrokOperatorSpec, Resources
+from apiops_components.models.image import parse_image
+from apiops_components.models.operator import NgrokOperatorSpec, Resources
 from apiops_components.models.secret import SecretSlot
 from apiops_components.render.installs import PART_OF, merged, namespace
 
@@ -102,11 +103,8 @@ def _resources(resources: Resources) -> dict[str, Any]:
     }
 
 
-def _image(image: HookImage) -> dict[str, str]:
-    """The chart joins repository and tag by a colon, so a digest goes where that puts it."""
-    if image.digest is None:
-        return {"repository": image.repository, "tag": image.tag or ""}
-    if image.tag is None:
-        algorithm, _, digits = image.digest.partition(":")
-        return {"repository": f"{image.repository}@{algorithm}", "tag": digits}
-    return {"repository": image.repository, "tag": f"{image.tag}@{image.digest}"}
+def _image(reference: str) -> dict[str, str]:
+    # The chart joins the two by a colon, and a digest may stand behind a tag.
+    image = parse_image(reference)
+    tag = f"{image.tag}@{image.digest}" if image.digest else f"{image.tag}"
+    return {"repository": f"{image.registry}/{image.repository}", "tag": tag}
