@@ -1,0 +1,146 @@
+"""Parts of a cluster at Google: ranges, nodes, who may enter, when upgrades happen."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import InitErrorDetails
+
+from apiops_components.models.base import Bool, CheckedModel, Cidr, Integer, Model, fault, matching, raise_faults
+
+__all__ = ["AuthorizedNetwork", "MaintenanceWindow", "NetworkSpec", "NodePoolSpec", "is_private"]
+
+_PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+_RESERVED = 4  # addresses that Google keeps of each subnet
+_PER_NODE = 256  # addresses of pods that GKE gives each node, for at most 110 pods
+_CONTROL_PLANE_BITS = 28
+_HOURS_IN_32_DAYS = 48  # of maintenance that GKE asks for
+_WEEKS_IN_32_DAYS = 4
+
+
+def is_private(network: ipaddress.IPv4Network) -> bool:
+    """Whether the whole range lies in RFC 1918."""
+    return any(network.subnet_of(private) for private in _PRIVATE)
+
+
+def _ipv4(value: str) -> str:
+    if ":" in value:
+        raise_faults([fault("net/ipv4", f"{value!r} is an IPv6 range; GKE takes IPv4 here")])
+    return value
+
+
+_Range = Annotated[Cidr, AfterValidator(_ipv4)]
+
+
+class AuthorizedNetwork(Model):
+    """A range that may talk to the control plane."""
+
+    name: Annotated[str, Field(min_length=1, max_length=50)]
+    """Whose range it is, for people."""
+    cidr: _Range
+    """Range of IPv4 addresses."""
+
+
+class NetworkSpec(CheckedModel):
+    """Ranges of the cluster's own network, private (RFC 1918) and apart from one another.
+
+    The defaults hold 1,024 nodes of 110 pods. Clusters whose networks are joined later need ranges of their own. A
+    change of a range replaces the cluster.
+    """
+
+    nodes_cidr: _Range = "10.0.0.0/20"
+    """Addresses of nodes."""
+    pods_cidr: _Range = "10.16.0.0/14"
+    """Addresses of pods: 256 for each node."""
+    services_cidr: _Range = "10.32.0.0/20"
+    """Addresses of Services."""
+    control_plane_cidr: _Range = "172.16.0.0/28"
+    """Addresses of the control plane: exactly a /28."""
+    flow_log_sampling: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of flows that are logged (CIS-1.6:5.6.1, CKV_GCP_26); billed by volume."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        names = ("nodes_cidr", "pods_cidr", "services_cidr", "control_plane_cidr")
+        # A range that is invalid by itself is absent here; the rules on the others still hold.
+        ranges = {name: ipaddress.IPv4Network(getattr(self, name)) for name in names if hasattr(self, name)}
+        for name, network in ranges.items():
+            if not is_private(network):
+                yield fault(
+                    "gke/range-public", f"{network} is not a private range (RFC 1918)", "such as 10.0.0.0/20", [name]
+                )
+        for (name, network), (other_name, other) in combinations(ranges.items(), 2):
+            if network.overlaps(other):
+                yield fault("gke/range-overlap", f"{other} overlaps {network} of {name}", "", [other_name])
+        control_plane = ranges.get("control_plane_cidr")
+        if control_plane and control_plane.prefixlen != _CONTROL_PLANE_BITS:
+            yield fault(
+                "gke/control-plane-range",
+                f"{control_plane} is a /{control_plane.prefixlen}; GKE takes exactly a /{_CONTROL_PLANE_BITS}",
+                f"{control_plane.network_address}/{_CONTROL_PLANE_BITS}",
+                ["control_plane_cidr"],
+            )
+
+    @property
+    def most_nodes(self) -> int:
+        """How many nodes the ranges have room for."""
+        nodes, pods = (ipaddress.IPv4Network(cidr).num_addresses for cidr in (self.nodes_cidr, self.pods_cidr))
+        return min(nodes - _RESERVED, pods // _PER_NODE)
+
+
+class NodePoolSpec(CheckedModel):
+    """The nodes: shielded, of Container-Optimized OS, upgraded and repaired by Google (CIS-1.6:5.5.1 to 5.5.7)."""
+
+    machine_type: Annotated[
+        str, matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", 63, "gke/machine-type", "a machine type such as e2-standard-4")
+    ] = "e2-standard-4"
+    """Type of machine: 4 processors and 16 GiB hold the platform's own pods with room for others."""
+    min_nodes: Annotated[Integer, Field(ge=1)] = 3
+    """Fewest nodes, over all zones together; one a zone by default."""
+    max_nodes: Annotated[Integer, Field(ge=1)] = 9
+    """Most nodes, over all zones together."""
+    disk_gb: Annotated[Integer, Field(ge=10, le=65536)] = 100
+    """Boot disk of each node in GB."""
+    disk_type: Literal["pd-standard", "pd-balanced", "pd-ssd", "hyperdisk-balanced"] = "pd-balanced"
+    """Type of the boot disk."""
+    spot: Bool = False
+    """Cheap machines that Google takes back at will; not for production. Change: a new pool takes over."""
+    secure_boot: Bool = True
+    """Only signed software boots (CIS-1.6:5.5.7, CKV_GCP_68); off only for drivers without signature. Change: a new
+    pool takes over."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        if self.min_nodes > self.max_nodes:
+            yield fault(
+                "gke/autoscaling",
+                f"min_nodes {self.min_nodes} is more than max_nodes {self.max_nodes}",
+                f"max_nodes: {self.min_nodes}",
+                ["min_nodes"],
+            )
+
+
+class MaintenanceWindow(CheckedModel):
+    """Hours of the week, in UTC, in which Google may upgrade."""
+
+    days: Annotated[tuple[Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"], ...], Field(min_length=1)] = ("SA", "SU")
+    """Days on which it starts; the weekend by default."""
+    start: Annotated[str, matching(r"([01]\d|2[0-3]):[0-5]\d", 5, "gke/time", "a time of day such as 01:00")] = "01:00"
+    """When it starts, UTC."""
+    hours: Annotated[Integer, Field(ge=4, le=24)] = 6
+    """How long it lasts; GKE counts only windows of at least 4 hours."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        for position, day in enumerate(self.days):
+            if day in self.days[:position]:
+                yield fault("gke/maintenance", f"{day} is listed twice", "", ["days", position])
+        total = len(set(self.days)) * self.hours * _WEEKS_IN_32_DAYS
+        if total < _HOURS_IN_32_DAYS:
+            yield fault(
+                "gke/maintenance",
+                f"{total} hours in 32 days; GKE asks for at least {_HOURS_IN_32_DAYS}",
+                "add days or hours",
+                ["hours"],
+            )
