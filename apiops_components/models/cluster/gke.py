@@ -140,8 +140,11 @@ class GkeSpec(CheckedModel):
         return f"{self.name[:17].rstrip('-')}-{hashlib.sha256(self.name.encode()).hexdigest()[:6]}-nodes"
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        yield from _who_may_enter(self)
-        yield from _room(self)
+        # An invalid field is absent here and reported already; the rules that do not need it still hold.
+        if hasattr(self, "authorized_networks"):
+            yield from _who_may_enter(self)
+        if hasattr(self, "network") and hasattr(self, "node_pool"):
+            yield from _room(self)
         yield from _outside_region(self)
 
 
@@ -167,8 +170,6 @@ def _outside_region(spec: GkeSpec) -> Iterator[InitErrorDetails]:
 
 
 def _who_may_enter(spec: GkeSpec) -> Iterator[InitErrorDetails]:
-    if not hasattr(spec, "authorized_networks"):  # invalid and reported; the other rules still hold
-        return
     if not spec.authorized_networks and not spec.dns_endpoint:
         yield fault(
             "gke/unreachable",
