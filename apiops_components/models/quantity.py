@@ -22,7 +22,9 @@ _DECIMAL = {"E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "": 0, "m": -3, "
 _SCALE = {name: Fraction(2) ** power for name, power in _BINARY.items()} | {
     name: Fraction(10) ** power for name, power in _DECIMAL.items()
 }
-_FORM = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)([eE](?P<power>[+-]?[0-9]{1,2})|(?P<suffix>[KMGTPE]i|[numkMGTPE])?)")
+_FORM = re.compile(
+    r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)([eE](?P<power>[+-]?[0-9]{1,2})|(?P<suffix>[KMGTPE]i|[numkMGTPE])?)"
+)
 _LARGEST = 2**63 - 1
 _KIBI = 1024
 _MILLI = Fraction(1, 1000)
