@@ -43,7 +43,7 @@ _SPECIAL_FLOATS = {
 
 def scalar(text: str) -> Any:
     """The value that Kubernetes' parser gives to a plain (unquoted) scalar."""
-    if not text or text[0] in "~nN" and text in _NULLS:
+    if text in _NULLS:
         return None
     first = text[0]
     if first in "tTyYoOfFnN":
@@ -119,7 +119,7 @@ def load_all(text: str | bytes, file: str = "") -> Iterator[Document]:
     except UnicodeDecodeError as error:
         raise NotRunnable(Problem(f"not UTF-8: {error.reason} at byte {error.start}", file=file)) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise NotRunnable(
             Problem(f"not readable as YAML: {what}", code="yaml/syntax", file=file, line=mark.line + 1 if mark else 0)
@@ -209,9 +209,7 @@ class _Composer:
         return mapping, size
 
     def _problem(self, event: Any, message: str, path: str = "") -> NotRunnable:
-        return NotRunnable(
-            Problem(message, path, "yaml/content", file=self._file, line=event.start_mark.line + 1)
-        )
+        return NotRunnable(Problem(message, path, "yaml/content", file=self._file, line=event.start_mark.line + 1))
 
 
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
@@ -221,9 +219,7 @@ _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool
 # A plain string: starts with a letter, '/' or '_', holds nothing that means something in YAML, and is no word that
 # YAML 1.1, 1.2 or Kubernetes types as something else. Everything else is quoted.
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./()+%@=,;^~$-]*(?:[ :][A-Za-z0-9_./()+%@=,;^~$-]+)*")
-_RETYPED = re.compile(
-    r"(?:y|Y|n|N|[yY]es|YES|[nN]o|NO|[tT]rue|TRUE|[fF]alse|FALSE|[oO]n|ON|[oO]ff|OFF|[nN]ull|NULL)"
-)
+_RETYPED = re.compile(r"(?:y|Y|n|N|[yY]es|YES|[nN]o|NO|[tT]rue|TRUE|[fF]alse|FALSE|[oO]n|ON|[oO]ff|OFF|[nN]ull|NULL)")
 _BLOCK = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff\t\r]+")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
 _UNSAFE = re.compile(r"[\\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")

@@ -8,8 +8,9 @@ from pydantic import Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import CheckedModel, DnsLabel, Host, Text, fault
+from apiops_components.models.match import describe
 from apiops_components.models.policy.document import TrafficPolicy
-from apiops_components.models.route import Route, describe
+from apiops_components.models.route import Route
 from apiops_components.models.workload import Workload
 
 __all__ = ["ApiGatewaySpec", "ApiSpec"]
@@ -39,7 +40,7 @@ class ApiSpec(CheckedModel):
                 if item.type == "ExtensionRef":
                     yield fault(
                         "api/extension-ref",
-                        "a policy referred to by name is not checked, and skipped by ngrok's operator where it is missing",
+                        "a policy referred to by name is not checked, and skipped by ngrok's operator where missing",
                         "give its rules in policy=",
                         ["routes", index, "filters", number],
                     )
@@ -93,7 +94,9 @@ class ApiGatewaySpec(CheckedModel):
                 message = f"workload {api.workload.name!r} is there twice in namespace {self.namespace}"
                 yield fault("api/duplicate", message, "", ["apis", index, "workload", "name"])
             workloads.add(api.workload.name)
-        yield from _duplicates((("apis", index, "routes"), route) for index, a in enumerate(self.apis) for route in a.routes)
+        yield from _duplicates(
+            (("apis", index, "routes"), route) for index, a in enumerate(self.apis) for route in a.routes
+        )
 
 
 def _duplicates(routes: Iterator[tuple[tuple[str | int, ...], Route]]) -> Iterator[InitErrorDetails]:

@@ -36,6 +36,7 @@ __all__ = [
     "HeaderName",
     "Host",
     "Integer",
+    "KubernetesChecked",
     "KubernetesModel",
     "Model",
     "Port",
@@ -111,14 +112,22 @@ class CheckedModel(Model):
         return model
 
 
+class KubernetesChecked(CheckedModel):
+    """Shape of Kubernetes, and rules across fields."""
+
+    model_config = KubernetesModel.model_config
+
+
 def _faults_of_part(model: type[CheckedModel], data: dict[str, Any]) -> list[InitErrorDetails]:
     """The broken rules that can be told from the valid fields alone; only runs where something is invalid already."""
     values: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         key = field.alias if field.alias in data else name
         try:
-            values[name] = _adapter(model, name).validate_python(data[key]) if key in data else field.get_default(
-                call_default_factory=True, validated_data={}
+            values[name] = (
+                _adapter(model, name).validate_python(data[key])
+                if key in data
+                else field.get_default(call_default_factory=True, validated_data={})
             )
         except (ValidationError, KeyError):
             continue
@@ -234,9 +243,6 @@ SecretName = Annotated[
 ]
 """Names a key ``apiops:<name>`` of the stack configuration; the value never enters a model."""
 
-Cidr = Annotated[str, _checked(lambda text: _network(text), "net/cidr", "an address range such as 10.0.0.0/16")]
-"""An IPv4 or IPv6 range with a mask, host bits zero."""
-
 Reason = Annotated[str, Field(min_length=10, max_length=500)]
 """Why an exception is made, for the person who reads it next year: at least ten characters."""
 
@@ -260,6 +266,9 @@ def _network(text: str) -> object:
         raise ValueError(text)
     return ipaddress.ip_network(text)
 
+
+Cidr = Annotated[str, _checked(_network, "net/cidr", "an address range such as 10.0.0.0/16")]
+"""An IPv4 or IPv6 range with a mask, host bits zero."""
 
 Duration = Annotated[str, _checked(duration_seconds, "time/duration", "a duration such as 30s, 10m or 1h30m")]
 """A Go duration: ``90s``, ``10m``, ``1h30m``."""

@@ -57,7 +57,8 @@ class Description(CheckedModel):
 
     def _foreign(self, index: int, gateway: ApiGatewaySpec) -> Iterator[InitErrorDetails]:
         """A team stays in its own namespace and under its own name."""
-        own = self.environment.namespace(self.team) if self.team in self.environment.teams else None
+        team = self.team or ""
+        own = self.environment.namespace(team) if team in self.environment.teams else None
         if own is not None and gateway.namespace != own:
             message = f"team {self.team!r} owns namespace {own!r} here, not {gateway.namespace!r}"
             yield fault("gateway/namespace", message, "", ["gateways", index, "namespace"])

@@ -13,20 +13,16 @@ from pydantic import Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import (
-    CheckedModel,
     DnsLabel,
     DnsSubdomain,
     Host,
+    KubernetesChecked,
     KubernetesModel,
     Port,
     fault,
 )
 
 __all__ = ["Gateway", "GatewayClass", "Listener"]
-
-
-class _Checked(KubernetesModel, CheckedModel):
-    """Shape of Kubernetes, and rules across fields."""
 
 
 class CertificateRef(KubernetesModel):
@@ -42,7 +38,7 @@ class CertificateRef(KubernetesModel):
     """The Gateway's own by default; another one needs a ReferenceGrant there."""
 
 
-class ListenerTls(_Checked):
+class ListenerTls(KubernetesChecked):
     """How TLS ends."""
 
     mode: Literal["Terminate", "Passthrough"] = "Terminate"
@@ -52,7 +48,7 @@ class ListenerTls(_Checked):
     options: Mapping[str, str] = Field(default_factory=dict, max_length=16)
     """Of the implementation; at most 16."""
 
-    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+    def faults(self) -> Iterator[InitErrorDetails]:
         if self.mode == "Terminate" and not self.certificate_refs and not self.options:
             yield fault(
                 "gateway/tls",
@@ -88,7 +84,7 @@ class AllowedRoutes(KubernetesModel):
     """At most 8; those of the protocol by default."""
 
 
-class Listener(_Checked):
+class Listener(KubernetesChecked):
     """Where requests come in."""
 
     name: DnsSubdomain
@@ -117,7 +113,7 @@ class Listener(_Checked):
             yield fault("gateway/listener-hostname", message, "", ["hostname"])
 
 
-class Gateway(_Checked):
+class Gateway(KubernetesChecked):
     """``spec`` of a Gateway."""
 
     gateway_class_name: DnsSubdomain

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = ["SecretSlot"]
 
 
@@ -16,7 +18,7 @@ class SecretSlot(str):
 
     name: str
 
-    def __new__(cls, name: str) -> SecretSlot:
+    def __new__(cls, name: str) -> Self:  # noqa: D102
         slot = super().__new__(cls, f"<secret:{name}>")
         slot.name = name
         return slot

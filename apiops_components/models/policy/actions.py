@@ -35,9 +35,7 @@ StatusCode = Annotated[Integer, Field(ge=100, le=599)]
 
 def _settable(name: str) -> str:
     if name.lower() == "user-agent":
-        raise_faults(
-            [fault("policy/header", "user-agent cannot be changed (ERR_NGROK_2219)", "leave it out")]
-        )
+        raise_faults([fault("policy/header", "user-agent cannot be changed (ERR_NGROK_2219)", "leave it out")])
     return name
 
 
@@ -136,8 +134,12 @@ class JwtValidation(Action):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         for index, name in enumerate(self.jws.allowed_algorithms):
             if name.lower() == "none":
-                loc = ["jws", "allowed_algorithms", index]
-                yield fault("policy/jwt-algorithm", "'none' accepts unsigned tokens", "name a real one: RS256", loc)
+                yield fault(
+                    "policy/jwt-algorithm",
+                    "'none' accepts unsigned tokens",
+                    "name a real one: RS256",
+                    ("jws", "allowed_algorithms", index),
+                )
         for index, address in enumerate(self.jws.keys.sources.additional_jkus):
             if not address.startswith(("https://", "${")):
                 yield fault(

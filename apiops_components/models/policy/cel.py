@@ -130,7 +130,7 @@ def _readable(message: str, phase: str) -> tuple[str, str]:
     hint = ""
     if name := _UNDECLARED.search(what):
         word = name.group(1)
-        if word.split(".")[0] in ("res",) and phase != "on_http_response":
+        if word.split(".")[0] == "res" and phase != "on_http_response":
             hint = "the response exists in on_http_response only"
         elif near := difflib.get_close_matches(word, _names(phase), 1, 0.6):
             hint = f"did you mean {near[0]}?"

@@ -1,0 +1,105 @@
+"""Everything that a project holds, as manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from apiops_components.errors import InvalidInput, Problem
+from apiops_components.models.argocd import GitOpsSpec
+from apiops_components.models.description import Description
+from apiops_components.models.environment import Environment
+from apiops_components.models.operator import NgrokOperatorSpec
+from apiops_components.render.argocd import argocd_objects, gitops_objects
+from apiops_components.render.gateway import api_objects, gateway_objects
+from apiops_components.render.installs import namespace
+from apiops_components.render.manifest import Manifest, Owner
+from apiops_components.render.operator import operator_objects
+
+__all__ = ["gitops_specs", "ingress_namespace", "render", "team_namespace"]
+
+
+def render(descriptions: Iterable[Description]) -> list[Manifest]:
+    """The manifests of all descriptions of one environment, in the order in which they are needed.
+
+    Raises:
+        InvalidInput: Something cannot be said safely, or two descriptions hold the same object.
+    """
+    manifests: list[Manifest] = []
+    seen: dict[tuple[str, str], str] = {}
+    for description in descriptions:
+        for manifest in _manifests(description):
+            key = (manifest.object["apiVersion"], manifest.path)
+            if key in seen:
+                raise InvalidInput(
+                    Problem(
+                        f"{manifest.title} is there twice: from {seen[key]} and from {manifest.component}",
+                        code="render/duplicate-object",
+                        hint="an object has one owner: rename one, or let one of them refer to the other",
+                    )
+                )
+            seen[key] = manifest.component
+            manifests.append(manifest)
+    return manifests
+
+
+def _manifests(description: Description) -> Iterator[Manifest]:
+    environment = description.environment
+    if description.team is None:
+        yield from _platform(environment)
+    owner: Owner = "gitops" if description.delivery == "gitops" else "pulumi"
+    for gateway in description.gateways:
+        for item in gateway_objects(gateway):
+            yield Manifest(item, f"ApiGateway {gateway.name}", owner, gateway.team)
+        for api in gateway.apis:
+            for item in api_objects(gateway, api, ingress_namespace=ingress_namespace(environment)):
+                yield Manifest(item, f"Api {api.name}", owner, gateway.team)
+
+
+def _platform(environment: Environment) -> Iterator[Manifest]:
+    parts: list[tuple[str, str | None, list[dict[str, Any]]]] = []
+    if environment.ngrok is not None:
+        parts.append(("NgrokOperator ngrok", None, operator_objects(environment.ngrok)))
+    if environment.argocd is not None:
+        parts.append(("ArgoCD argocd", None, argocd_objects(environment.argocd)))
+    parts += [(f"Team {team}", team, [team_namespace(environment, team)]) for team in environment.teams]
+    parts += [(f"GitOps {team}", team, gitops_objects(spec)) for team, spec in gitops_specs(environment).items()]
+    for component, team, objects in parts:
+        for item in objects:
+            yield Manifest(item, component, "pulumi", team)
+
+
+def team_namespace(environment: Environment, team: str) -> dict[str, Any]:
+    """The Namespace of a team; restricted unless the settings say otherwise, with the reason beside it."""
+    settings = environment.team(team)
+    level = settings.pod_security.level if settings.pod_security else "restricted"
+    rendered = namespace(environment.namespace(team), enforce=level)
+    rendered["metadata"]["labels"]["apiops/team"] = team
+    annotations = {"apiops/owner": settings.owner}
+    if settings.pod_security:
+        annotations["apiops/pod-security-reason"] = settings.pod_security.reason
+    rendered["metadata"]["annotations"] = annotations
+    return rendered
+
+
+def gitops_specs(environment: Environment) -> dict[str, GitOpsSpec]:
+    """What Argo CD gets for each team that it delivers."""
+    if environment.argocd is None or environment.git is None:
+        return {}
+    return {
+        name: GitOpsSpec(
+            team=name,
+            namespaces=(environment.namespace(name),),
+            repository=environment.git.repository,
+            revision=environment.git.revision,
+            path=f"{environment.git.path}/{environment.name}/{environment.namespace(name)}",
+            argocd_namespace=environment.argocd.namespace,
+        )
+        for name, team in environment.teams.items()
+        if team.delivery == "gitops"
+    }
+
+
+def ingress_namespace(environment: Environment) -> str:
+    """Where the pods run that call the workloads: the operator's namespace, its usual one where it is not ours."""
+    return (environment.ngrok or NgrokOperatorSpec()).namespace

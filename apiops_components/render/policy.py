@@ -1,0 +1,48 @@
+"""Traffic policies as manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apiops_components.models.policy.action import document
+from apiops_components.models.policy.document import PHASES, Rule, TrafficPolicy
+
+__all__ = ["policy_document", "policy_object"]
+
+
+def policy_document(policy: TrafficPolicy) -> dict[str, Any]:
+    """The policy as ngrok reads it; phases without rules are left out."""
+    return {phase: [_rule(rule) for rule in getattr(policy, phase)] for phase in PHASES if getattr(policy, phase)}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    rendered: dict[str, Any] = {}
+    if rule.name is not None:
+        rendered["name"] = rule.name
+    if rule.expressions:
+        rendered["expressions"] = list(rule.expressions)
+    rendered["actions"] = [_plain(document(step)) for step in rule.actions]
+    return rendered
+
+
+def _plain(value: Any) -> Any:
+    """Lists instead of tuples, so that manifests compare equal to what is read from YAML."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def policy_object(
+    name: str, namespace: str, metadata: Mapping[str, Any], rules: Mapping[str, Iterable[Rule]]
+) -> dict[str, Any]:
+    """An NgrokTrafficPolicy with these rules by phase."""
+    document = {phase: [_rule(rule) for rule in found] for phase, found in rules.items()}
+    return {
+        "apiVersion": "ngrok.k8s.ngrok.com/v1alpha1",
+        "kind": "NgrokTrafficPolicy",
+        "metadata": {"name": name, "namespace": namespace, **metadata},
+        "spec": {"policy": {phase: found for phase, found in document.items() if found}},
+    }
