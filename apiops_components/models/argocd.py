@@ -1,0 +1,262 @@
+"""Argo CD as a platform installs it (settings ``argocd:``), and what one team gets from it.
+
+The shapes of Argo CD's own objects are in `argo_project` and `argo_application`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import InitErrorDetails
+
+from apiops_components.models.argo_application import ApplicationSpec
+from apiops_components.models.argo_project import AppProjectSpec, GroupKind
+from apiops_components.models.base import (
+    Bool,
+    CheckedModel,
+    DnsLabel,
+    Duration,
+    Host,
+    Integer,
+    Model,
+    Text,
+    fault,
+    raise_faults,
+)
+from apiops_components.models.helm import HelmChart, completed
+from apiops_components.versions import ARGOCD_CHART
+
+__all__ = [
+    "AppProjectSpec",
+    "ApplicationSpec",
+    "ArgoCDSpec",
+    "GitOpsSpec",
+    "Rbac",
+    "RbacBinding",
+    "RbacGrant",
+    "RepositoryUrl",
+]
+
+_CHART = {"name": "argo-cd", "version": ARGOCD_CHART, "repository": "https://argoproj.github.io/argo-helm"}
+_ACTIONS = ("get", "create", "update", "delete", "sync", "override", "action", "invoke", "*")
+_SECRET_KEYS = re.compile(r"(?i)password|token|secret|private_?key|serviceaccountkey|clientcertkey")
+_HA_NODES = 3
+
+
+def _repository(url: str) -> str:
+    if not re.fullmatch(r"(https|ssh|file)://\S+|[\w.-]+@[\w.-]+:\S+", url):
+        hint = "such as https://github.com/acme/apis.git or git@github.com:acme/apis.git"
+        raise_faults([fault("git/repository", f"{url!r} is not the address of a Git repository", hint)])
+    if re.match(r"https://[^/@]+@", url):
+        hint = "leave them out; Argo CD reads credentials from a Secret labelled argocd.argoproj.io/secret-type"
+        raise_faults([fault("git/credentials-in-url", "the address of the repository holds credentials", hint)])
+    return url
+
+
+RepositoryUrl = Annotated[str, AfterValidator(_repository)]
+"""``https://``, ``ssh://`` or ``git@`` address of a Git repository, no credentials in it; ``file://`` for a local one."""
+
+
+def _folder(path: str) -> str:
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts or "" in parts:
+        message = f"{path!r} is not a folder in the repository"
+        raise_faults([fault("git/path", message, "relative, without .., no / at the end: deploy/prod/shop")])
+    return path
+
+
+Folder = Annotated[str, AfterValidator(_folder)]
+"""A folder in a repository, relative to its root."""
+
+PolicyText = Annotated[str, Field(pattern=r"^[^,\s\"]+$")]
+"""A part of a policy line: no comma, quote or white space."""
+
+
+class RbacGrant(Model):
+    """One thing that a role may do in Argo CD."""
+
+    role: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """Name of the role, without ``role:``."""
+    resource: Literal[
+        "accounts",
+        "applications",
+        "applicationsets",
+        "certificates",
+        "clusters",
+        "exec",
+        "extensions",
+        "gpgkeys",
+        "logs",
+        "projects",
+        "repositories",
+        "write-repositories",
+    ]
+    """What kind of thing."""
+    action: PolicyText = "get"
+    """``get``, ``create``, ``update``, ``delete``, ``sync``, ``override``, ``invoke``, ``*``, or
+    ``action/<group>/<kind>/<name>``."""
+    object: PolicyText = "*/*"
+    """Which ones: ``<project>/<application>`` for applications; ``*`` matches any text."""
+    effect: Literal["allow", "deny"] = "allow"
+    """A denial wins over every permission."""
+
+
+class RbacBinding(Model):
+    """Who has a role."""
+
+    group: Annotated[str, Field(min_length=1, pattern=r'^[^"\r\n\t]+$')]
+    """Group of the identity provider, or a local account."""
+    role: Text
+    """A role of `RbacGrant`, or Argo CD's own ``readonly`` and ``admin``."""
+
+
+class Rbac(CheckedModel):
+    """Who may do what in Argo CD, beside what each team's project grants."""
+
+    default_role: Literal["", "readonly"] = ""
+    """What everybody who is logged in may do. Nothing, because a permission given here cannot be denied to anyone."""
+    grants: tuple[RbacGrant, ...] = ()
+    """What roles may do."""
+    bindings: tuple[RbacBinding, ...] = ()
+    """Who has them."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        for index, grant in enumerate(self.grants):
+            if grant.action not in _ACTIONS and not re.match(r"(action|update|delete)/.+", grant.action):
+                message = f"Argo CD knows no action {grant.action!r}"
+                hint = f"one of {', '.join(_ACTIONS)}, or action/<group>/<kind>/<name>"
+                yield fault("argocd/rbac-action", message, hint, ["grants", index, "action"])
+        known = {grant.role for grant in self.grants} | {"readonly", "admin"}
+        for index, binding in enumerate(self.bindings):
+            if binding.role not in known:
+                message = f"no grant makes a role {binding.role!r}; there are {', '.join(sorted(known))}"
+                yield fault("argocd/rbac-role", message, "", ["bindings", index, "role"])
+
+
+class ArgoCDSpec(CheckedModel):
+    """Argo CD on the cluster. One a cluster: its definitions and cluster roles are cluster-wide."""
+
+    namespace: DnsLabel = "argocd"
+    """Made by the component."""
+    chart: Annotated[HelmChart, BeforeValidator(completed(_CHART))] = Field(default_factory=lambda: HelmChart(**_CHART))
+    """The chart; what is left out is Argo CD's own at the version that this package was tested with."""
+    profile: Literal["small", "ha"] = "ha"
+    """``ha`` runs every part but the controller twice or more, and Redis on three nodes: it never becomes ready on
+    fewer. ``small`` is for minikube and the like."""
+    domain: Host | None = None
+    """Host under which the user interface is published. TLS ends at its Gateway, so Argo CD then serves plain HTTP
+    inside the cluster. Reached by port-forwarding alone where absent."""
+    admin_enabled: Bool = True
+    """The built-in account ``admin``; switch it off once people log in by other means."""
+    rbac: Rbac = Field(default_factory=Rbac)
+    """Who may do what."""
+    timeout: Duration = "15m"
+    """How long Helm waits for the pods; Redis on three nodes starts one after the other."""
+
+    @property
+    def minimum_nodes(self) -> int:
+        """Nodes without which the profile never becomes ready."""
+        return _HA_NODES if self.profile == "ha" else 1
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        values = self.chart.values
+        configs = values.get("configs")
+        for path in _secret_paths(configs if isinstance(configs, Mapping) else {}):
+            message = "credentials do not belong into chart values: Helm keeps values in the cluster in clear"
+            hint = "make a Secret in Argo CD's namespace; it finds it by the label argocd.argoproj.io/secret-type"
+            yield fault("argocd/credentials-in-values", message, hint, ["chart", "values", "configs", *path])
+        if self._value("cm", "users.anonymous.enabled") in (True, "true"):
+            message = "anonymous users would see, and by the default role perhaps change, every application"
+            place = ["chart", "values", "configs", "cm", "users.anonymous.enabled"]
+            yield fault("argocd/anonymous", message, "leave it out", place)
+        if self._value("rbac", "policy.csv") is not None and self.rbac != Rbac():
+            message = "policy.csv in the chart values would replace what rbac says"
+            place = ["chart", "values", "configs", "rbac", "policy.csv"]
+            yield fault("argocd/rbac-twice", message, "keep one of them", place)
+
+    def _value(self, section: str, key: str) -> Any:
+        current: Any = self.chart.values
+        for part in ("configs", section, key):
+            current = current.get(part) if isinstance(current, Mapping) else None
+        return current
+
+
+def _secret_paths(configs: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Where the chart takes credentials: in its secret, in repositories and in clusters."""
+    for section in ("secret", "repositories", "credentialTemplates", "clusterCredentials"):
+        for path, value in _leaves(configs.get(section), [section]):
+            named = section == "clusterCredentials" or _SECRET_KEYS.search(path[-1]) or path[1:2] == ["extra"]
+            if named and path[-1] not in ("createSecret", "argocdServerAdminPasswordMtime") and value not in ("", None):
+                yield path
+
+
+def _leaves(value: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, [*path, str(key)])
+    elif value is not None:
+        yield path, value
+
+
+class RetrySpec(Model):
+    """What follows a failed synchronisation."""
+
+    limit: Annotated[Integer, Field(ge=0, le=100)] = 5
+    """Attempts for the same commit."""
+    duration: Duration = "5s"
+    """The first wait."""
+    factor: Annotated[Integer, Field(ge=1, le=10)] = 2
+    """Each wait is so many times the one before."""
+    max_duration: Duration = "3m"
+    """The longest wait."""
+
+
+class GitOpsSpec(CheckedModel):
+    """What one team gets: a project that holds it to its namespaces, an application that follows a folder in Git."""
+
+    team: DnsLabel
+    """Name of the team, of its AppProject and of its Application."""
+    namespaces: tuple[DnsLabel, ...] = Field(min_length=1)
+    """Where its objects may go; nowhere else. Made by Pulumi, not by Argo CD."""
+    repository: RepositoryUrl
+    """The only repository that it may deploy from."""
+    path: Folder
+    """Folder with its manifests, such as ``deploy/prod/shop``; folders below are read too."""
+    revision: Text = "main"
+    """Branch, tag or commit that is followed."""
+    description: Annotated[str, Field(max_length=255)] = ""
+    """Shown in Argo CD; at most 255 characters."""
+    argocd_namespace: DnsLabel = "argocd"
+    """Where Argo CD runs."""
+    server: Text = "https://kubernetes.default.svc"
+    """Cluster, by its address; Argo CD's own by default."""
+    extra_kinds: tuple[GroupKind, ...] = ()
+    """Namespaced kinds beside routes, policies and workloads that the platform lets the team deploy."""
+    groups: tuple[Text, ...] = ()
+    """Groups of the identity provider that see the application, its logs, and may ask for a synchronisation."""
+    prune: Bool = True
+    """Delete what is no longer in Git."""
+    self_heal: Bool = True
+    """Undo changes made in the cluster."""
+    allow_empty: Bool = False
+    """Delete everything when the folder is empty. Off: an empty folder is far more often a mistake."""
+    retry: RetrySpec = Field(default_factory=RetrySpec)
+    """What follows a failed synchronisation."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        if self.team == "default":
+            message = "'default' is Argo CD's own project, which may do everything"
+            yield fault("argocd/default-project", message, "give the team another name", ["team"])
+        for index, name in enumerate(self.namespaces):
+            if name in self.namespaces[:index]:
+                yield fault("argocd/duplicate", f"namespace {name!r} is there twice", "", ["namespaces", index])
+            if name in (self.argocd_namespace, "kube-system"):
+                message = f"in namespace {name!r} the team could give itself any right"
+                yield fault("argocd/system-namespace", message, "a namespace of the team's own", ["namespaces", index])
+        for index, kind in enumerate(self.extra_kinds):
+            if (kind.group, kind.kind) in (("*", "*"), ("", "*"), ("", "Secret")):
+                message = f"kind {kind.group or 'core'}/{kind.kind} would bring Secrets into Git"
+                yield fault("argocd/secret-kind", message, "name the kinds that are needed", ["extra_kinds", index])

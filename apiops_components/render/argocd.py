@@ -1,0 +1,220 @@
+"""Argo CD as Helm values, and what one team gets as manifests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiops_components.models.argocd import ArgoCDSpec, GitOpsSpec, Rbac
+from apiops_components.render.installs import PART_OF, merged, namespace
+
+__all__ = ["RELEASE", "TEAM_KINDS", "argocd_objects", "argocd_values", "gitops_objects"]
+
+RELEASE = "argocd"
+"""Name of the Helm release; with it the chart calls its Service ``argocd-server``, and so on."""
+
+TEAM_KINDS = (
+    ("", "ConfigMap"),
+    ("", "Service"),
+    ("", "ServiceAccount"),
+    ("apps", "Deployment"),
+    ("apps", "ReplicaSet"),
+    ("autoscaling", "HorizontalPodAutoscaler"),
+    ("gateway.networking.k8s.io", "*"),
+    ("networking.k8s.io", "NetworkPolicy"),
+    ("ngrok.k8s.ngrok.com", "NgrokTrafficPolicy"),
+    ("policy", "PodDisruptionBudget"),
+)
+"""Group and kind of everything that this package renders for a team, and of nothing else. No Secret: its place is not
+Git. No CloudEndpoint or AgentEndpoint of ngrok: they would open a host past the Gateway and what guards it."""
+
+_API = "argoproj.io/v1alpha1"
+_GOOD_NEIGHBOURS = [
+    {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"},
+]
+
+
+def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
+    """Values of the chart; what the settings' ``chart.values`` say comes last.
+
+    Keys such as ``server.insecure`` are literal: the dot is part of the key.
+    """
+    values: dict[str, Any] = {
+        "crds": {"install": True, "keep": True},
+        "global": {
+            "networkPolicy": {"create": True, "defaultDenyIngress": True},
+            "logging": {"format": "json"},
+        },
+        "configs": {
+            "cm": {"admin.enabled": spec.admin_enabled, "exec.enabled": False},
+            "params": {},
+            "rbac": {"policy.default": _role(spec.rbac.default_role), "policy.csv": policy_csv(spec.rbac)},
+        },
+        # Single sign-on and messages are not modelled: what does not run cannot be attacked.
+        "dex": {"enabled": False},
+        "notifications": {"enabled": False},
+    }
+    if spec.domain is not None:
+        values["global"]["domain"] = spec.domain
+        values["configs"]["params"]["server.insecure"] = True
+    return merged(merged(values, _highly_available() if spec.profile == "ha" else _small()), spec.chart.values)
+
+
+def _small() -> dict[str, Any]:
+    return {
+        "controller": {"resources": _resources("100m", "512Mi")},
+        "server": {"resources": _resources("50m", "128Mi")},
+        "repoServer": {"resources": _resources("50m", "256Mi")},
+        "applicationSet": {"resources": _resources("20m", "128Mi")},
+        "redis": {"resources": _resources("20m", "64Mi")},
+    }
+
+
+def _highly_available() -> dict[str, Any]:
+    budget = {"enabled": True, "maxUnavailable": 1}
+    scaling = {"enabled": True, "minReplicas": 2, "maxReplicas": 5}
+    return {
+        "global": {"topologySpreadConstraints": _GOOD_NEIGHBOURS},
+        # More controllers would only share out clusters, and there is one.
+        "controller": {"replicas": 1, "resources": _resources("500m", "2Gi")},
+        "server": {"autoscaling": scaling, "pdb": budget, "resources": _resources("100m", "256Mi")},
+        "repoServer": {"autoscaling": scaling, "pdb": budget, "resources": _resources("250m", "1Gi")},
+        "applicationSet": {"replicas": 2, "pdb": budget, "resources": _resources("50m", "256Mi")},
+        "redis-ha": {
+            "enabled": True,
+            "podDisruptionBudget": {"maxUnavailable": 1},
+            "redis": {"resources": _resources("100m", "256Mi")},
+            "sentinel": {"resources": _resources("50m", "64Mi")},
+            "haproxy": {
+                "podDisruptionBudget": {"maxUnavailable": 1},
+                "resources": _resources("50m", "128Mi"),
+                "networkPolicy": _haproxy_policy(),
+            },
+            # This chart inside the chart does not know of the default that denies all ingress, so it needs its own.
+            "networkPolicy": {"enabled": True},
+        },
+    }
+
+
+def _haproxy_policy() -> dict[str, Any]:
+    clients = ("argocd-server", "argocd-repo-server", "argocd-application-controller")
+    return {
+        "enabled": True,
+        "ingressRules": [
+            {"selectors": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": name}}} for name in clients]}
+        ],
+        # Clouds and node-local caches answer DNS on link-local addresses, which no namespace selector matches.
+        "egressRules": [
+            {
+                "selectors": [{"ipBlock": {"cidr": "169.254.0.0/16"}}],
+                "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
+            }
+        ],
+    }
+
+
+def _resources(cpu: str, memory: str) -> dict[str, Any]:
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
+
+
+def policy_csv(rbac: Rbac) -> str:
+    """Grants and bindings as lines of Argo CD's policy."""
+    lines = [
+        f"p, {_role(grant.role)}, {grant.resource}, {grant.action}, {grant.object}, {grant.effect}"
+        for grant in rbac.grants
+    ]
+    for binding in rbac.bindings:
+        group = (
+            f'"{binding.group}"' if "," in binding.group or binding.group != binding.group.strip() else binding.group
+        )
+        lines.append(f"g, {group}, {_role(binding.role)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _role(name: str) -> str:
+    return f"role:{name}" if name else ""
+
+
+def argocd_objects(spec: ArgoCDSpec) -> list[dict[str, Any]]:
+    """The Namespace."""
+    return [namespace(spec.namespace, enforce="restricted")]
+
+
+def gitops_objects(spec: GitOpsSpec) -> list[dict[str, Any]]:
+    """AppProject and Application of a team, in the order of creation."""
+    return [_project(spec), _application(spec)]
+
+
+def _project(spec: GitOpsSpec) -> dict[str, Any]:
+    kinds = {*TEAM_KINDS, *((extra.group, extra.kind) for extra in spec.extra_kinds)}
+    project: dict[str, Any] = {
+        "description": spec.description or f"APIs of team {spec.team}",
+        "sourceRepos": [spec.repository],
+        "destinations": [{"server": spec.server, "namespace": name} for name in spec.namespaces],
+        # Written out although it means the same as its absence: none. The next field, absent, would mean all.
+        "clusterResourceWhitelist": [],
+        "namespaceResourceWhitelist": [{"group": group, "kind": kind} for group, kind in sorted(kinds)],
+    }
+    if spec.groups:
+        project["roles"] = [_team_role(spec)]
+    return {
+        "apiVersion": _API,
+        "kind": "AppProject",
+        "metadata": {"name": spec.team, "namespace": spec.argocd_namespace, "labels": dict(PART_OF)},
+        "spec": project,
+    }
+
+
+def _team_role(spec: GitOpsSpec) -> dict[str, Any]:
+    begin = f"p, proj:{spec.team}:team"
+    return {
+        "name": "team",
+        "description": "Sees the team's applications and their logs, and may ask for a synchronisation",
+        "policies": [
+            f"{begin}, applications, get, {spec.team}/*, allow",
+            f"{begin}, applications, sync, {spec.team}/*, allow",
+            f"{begin}, logs, get, {spec.team}/*, allow",
+        ],
+        "groups": [f'"{group}"' if "," in group else group for group in spec.groups],
+    }
+
+
+def _application(spec: GitOpsSpec) -> dict[str, Any]:
+    return {
+        "apiVersion": _API,
+        "kind": "Application",
+        "metadata": {
+            "name": spec.team,
+            "namespace": spec.argocd_namespace,
+            "labels": dict(PART_OF),
+            # Deleting the Application deletes what it deployed, and ends when all of it is gone.
+            "finalizers": ["resources-finalizer.argocd.argoproj.io/foreground"],
+        },
+        "spec": {
+            "project": spec.team,
+            "source": {
+                "repoURL": spec.repository,
+                "targetRevision": spec.revision,
+                "path": spec.path,
+                "directory": {"recurse": True},
+            },
+            "destination": {"server": spec.server, "namespace": spec.namespaces[0]},
+            "syncPolicy": {
+                "automated": {"prune": spec.prune, "selfHeal": spec.self_heal, "allowEmpty": spec.allow_empty},
+                "syncOptions": [
+                    "ServerSideApply=true",
+                    # What replaces an object is healthy before the object goes: a renamed route is never missing.
+                    "PruneLast=true",
+                    # An object has one owner; the second one is told, instead of the two undoing each other.
+                    "FailOnSharedResource=true",
+                ],
+                "retry": {
+                    "limit": spec.retry.limit,
+                    "backoff": {
+                        "duration": spec.retry.duration,
+                        "factor": spec.retry.factor,
+                        "maxDuration": spec.retry.max_duration,
+                    },
+                },
+            },
+        },
+    }
