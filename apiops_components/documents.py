@@ -144,7 +144,7 @@ class _Composer:
     def _node(self, event: Any, path: list[str | int]) -> tuple[Any, int]:
         """The value that starts with this event, and how many nodes it holds with its aliases expanded."""
         where = format_path(path)
-        self.lines.setdefault(where, event.start_mark.line + 1)
+        self.lines.setdefault(where, _line(event))
         if len(path) > _MAX_DEPTH:
             raise self._problem(event, f"nested deeper than {_MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
@@ -197,7 +197,7 @@ class _Composer:
                 continue
             if key in mapping:
                 raise self._problem(event, f"key {key!r} is there twice", format_path(path))
-            position = event.start_mark.line + 1
+            position = _line(event)
             self.lines[format_path([*path, key])] = position
             value, count = self._node(next(self._events), [*path, key])
             mapping[key] = value
@@ -209,7 +209,11 @@ class _Composer:
         return mapping, size
 
     def _problem(self, event: Any, message: str, path: str = "") -> NotRunnable:
-        return NotRunnable(Problem(message, path, "yaml/content", file=self._file, line=event.start_mark.line + 1))
+        return NotRunnable(Problem(message, path, "yaml/content", file=self._file, line=_line(event)))
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))

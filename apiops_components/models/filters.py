@@ -237,7 +237,7 @@ class Filter(KubernetesChecked):
     """For RequestMirror."""
     request_redirect: Redirect | None = None
     """For RequestRedirect."""
-    url_rewrite: Annotated[UrlRewrite | None, Field(alias="urlRewrite")] = None
+    url_rewrite: UrlRewrite | None = None
     """For URLRewrite."""
     extension_ref: ExtensionRef | None = None
     """For ExtensionRef."""

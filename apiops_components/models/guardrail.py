@@ -93,12 +93,7 @@ class OwnerRequired(_Scoped):
 
 
 Guardrail = Annotated[
-    AuthenticationRequired
-    | HighestRateLimit
-    | AllowedHosts
-    | AllowedNamespaces
-    | ForbiddenActions
-    | OwnerRequired,
+    AuthenticationRequired | HighestRateLimit | AllowedHosts | AllowedNamespaces | ForbiddenActions | OwnerRequired,
     Field(discriminator="kind"),
 ]
 """One rule of the platform."""

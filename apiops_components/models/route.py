@@ -90,7 +90,7 @@ def _milliseconds(text: str) -> int:
 
 
 class Route(KubernetesChecked):
-    """One rule: requests that match any of ``matches`` get ``filters`` and go to ``backends``."""
+    """One rule: requests that match any of ``matches`` get ``filters`` and go to ``backend_refs``."""
 
     name: DnsSubdomain | None = None
     """Shown in reports."""
@@ -98,7 +98,7 @@ class Route(KubernetesChecked):
     """At most 64; any of them suffices. Everything by default."""
     filters: tuple[Filter, ...] = Field(default=(), max_length=16)
     """At most 16."""
-    backends: tuple[Backend, ...] = Field(default=(), max_length=16, alias="backendRefs")
+    backend_refs: tuple[Backend, ...] = Field(default=(), max_length=16)
     """At most 16. Without any, requests are answered with 500 unless a filter or policy answers."""
     timeouts: Timeouts | None = None
     """How long a request may take."""
@@ -106,14 +106,14 @@ class Route(KubernetesChecked):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         yield from filters_faults(self.filters, ["filters"])
         kinds = {item.type for item in self.filters}
-        if "RequestRedirect" in kinds and self.backends:
+        if "RequestRedirect" in kinds and self.backend_refs:
             yield fault("gateway/redirect-backend", "RequestRedirect filter must not be used together with backendRefs")
         one_prefix = len(self.matches) == 1 and self.matches[0].path.type == "PathPrefix"
         if not one_prefix:
             need = "filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified"
             for kind in prefix_replacements(self.filters):
                 yield fault("gateway/replace-prefix", f"When using {kind} {need}", "split the rule", ["filters"])
-            for index, backend in enumerate(self.backends):
+            for index, backend in enumerate(self.backend_refs):
                 for kind in prefix_replacements(backend.filters):
                     when = "when" if kind == "RequestRedirect" else "When"
                     message = f"Within backendRefs, {when} using {kind} {need}"
@@ -128,7 +128,7 @@ class Route(KubernetesChecked):
     ) -> Route:
         """Everything at or below a path: ``Route.prefix("/orders", Backend.to("orders", 8080))``."""
         match = Match(path=PathMatch(type="PathPrefix", value=path), method=method)
-        return cls(matches=(match,), backends=backends, filters=tuple(filters))
+        return cls(matches=(match,), backend_refs=backends, filters=tuple(filters))
 
     @classmethod
     def exact(
@@ -136,7 +136,7 @@ class Route(KubernetesChecked):
     ) -> Route:
         """One path: ``Route.exact("/healthz", Backend.to("orders", 8080))``."""
         match = Match(path=PathMatch(type="Exact", value=path), method=method)
-        return cls(matches=(match,), backends=backends, filters=tuple(filters))
+        return cls(matches=(match,), backend_refs=backends, filters=tuple(filters))
 
 
 class ParentRef(KubernetesModel):

@@ -129,8 +129,8 @@ def _problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
         for number, item in enumerate(route.filters):
             yield from _filter_problems(item, f"routes[{index}].filters[{number}]")
             rewrites |= item.url_rewrite is not None and item.url_rewrite.path is not None
-        for number, backend in enumerate(route.backends):
-            path = f"routes[{index}].backends[{number}]"
+        for number, backend in enumerate(route.backend_refs):
+            path = f"routes[{index}].backend_refs[{number}]"
             if backend.namespace not in (None, namespace):
                 yield Problem(
                     f"the Service is in namespace {backend.namespace!r}, the route in {namespace!r}",

@@ -36,7 +36,8 @@ class Manifest:
     @property
     def namespace(self) -> str | None:
         """Its namespace; None where the kind has none."""
-        return self.object["metadata"].get("namespace")
+        namespace: str | None = self.object["metadata"].get("namespace")
+        return namespace
 
     @property
     def name(self) -> str:

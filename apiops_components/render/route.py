@@ -59,13 +59,13 @@ def _rule(rule: Route) -> dict[str, Any]:
     rendered["matches"] = [_match(match) for match in rule.matches]
     if rule.filters:
         rendered["filters"] = [_filter(item) for item in rule.filters]
-    if rule.backends:
+    if rule.backend_refs:
         rendered["backendRefs"] = [
             {"group": "", "kind": "Service", "name": backend.name}
             | ({"namespace": backend.namespace} if backend.namespace is not None else {})
             | {"port": backend.port, "weight": backend.weight}
             | ({"filters": [_filter(item) for item in backend.filters]} if backend.filters else {})
-            for backend in rule.backends
+            for backend in rule.backend_refs
         ]
     return rendered
 
