@@ -165,8 +165,8 @@ def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> li
     known = isinstance(data, Mapping | list | tuple)
     for position, element in enumerate(elements):
         last = position == len(elements) - 1
-        # Pydantic's mark of a key that is wrong itself; and nothing of the data lies below a scalar.
-        if element == "[key]" or (position and isinstance(current, str | int | float)):
+        # Below a scalar lies no data: what follows is the tag of a union; the mark of a wrong key stays.
+        if element != "[key]" and position and isinstance(current, str | int | float):
             continue
         if known and isinstance(current, Mapping):
             if element in current:
