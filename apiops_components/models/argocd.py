@@ -57,7 +57,7 @@ def _repository(url: str) -> str:
 
 
 RepositoryUrl = Annotated[str, AfterValidator(_repository)]
-"""``https://``, ``ssh://`` or ``git@`` address of a Git repository, no credentials in it; ``file://`` for a local one."""
+"""``https://``, ``ssh://`` or ``git@`` address of a Git repository, no credentials in it; ``file://`` if local."""
 
 
 def _folder(path: str) -> str:
