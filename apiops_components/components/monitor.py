@@ -7,13 +7,18 @@ Each run has its own thread, event loop and context, so that runs leave nothing 
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
+import ctypes
 import json
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from inspect import isawaitable
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -43,6 +48,8 @@ class Circumstances:
     """Name of the organization; this is the one of a self-managed backend."""
     root: str = "."
     """Folder of ``Pulumi.yaml``, for programs that ask."""
+    code: Path | None = None
+    """Folder of the program's own code: places in it are named in messages."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Values of the stack configuration; a key without namespace belongs to the project."""
     secrets: AbstractSet[str] = frozenset()
@@ -57,6 +64,19 @@ class Circumstances:
     """Values made by providers are unknown; false: they are known as after an update, ``<name>-id`` and None."""
     time_limit: float = TIME_LIMIT
     """Seconds until a program is given up."""
+
+    def place(self, frame: FrameType | None) -> str:
+        """The line of the program's own code that this frame stands in or was called from, or nothing."""
+        while frame is not None:
+            file = Path(frame.f_code.co_filename)
+            if self.code is not None and file.is_relative_to(self.code) and "site-packages" not in file.parts:
+                return f"{file}:{frame.f_lineno}"
+            frame = frame.f_back
+        return ""
+
+
+class _GivenUp(SystemExit):
+    """Raised in the thread of a program that is out of time; a `SystemExit`, as only those pass through asyncio."""
 
 
 class TimedOut(NotRunnable):
@@ -77,7 +97,15 @@ def run(program: Program, given: Circumstances) -> Recording:
     thread.start()
     thread.join(given.time_limit)
     if thread.is_alive():
-        raise TimedOut(Problem(f"the program did not end within {given.time_limit:g} s", code="program/time-limit"))
+        waits = session.waits(thread)
+        session.give_up(thread)
+        raise TimedOut(
+            Problem(
+                f"the program did not end within {given.time_limit:g} s" + (f": {waits}" if waits else ""),
+                code="program/time-limit",
+                hint="an Output, a future or a call outside waits for something that does not happen",
+            )
+        )
     if session.raised is not None:
         raise session.raised
     return session.recording()
@@ -89,14 +117,38 @@ class _Session:
         self._given = given
         self._monitor = Registrations(given)
         self._engine = _Engine()
+        self._loop = _Loop()
         self._failed: BaseException | None = None
         self.raised: BaseException | None = None
 
     def recording(self) -> Recording:
         return self._monitor.recording(tuple(self._engine.messages))
 
+    def waits(self, thread: threading.Thread) -> str:
+        """What the program waits for, as far as it can be told from outside."""
+        tasks = [task.get_coro() for task in self._tasks()]
+        names = sorted({name for name in map(_registering, tasks) if name})
+        if names:
+            return f"inputs never resolve: {', '.join(names)}"
+        frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  (documented; there is no other way)
+        waiting = [frame, *(frame for task in tasks for frame in _awaited(task))]
+        places = [place for place in map(self._given.place, waiting) if place]
+        return f"it stands at {places[0]}" if places else ""
+
+    def give_up(self, thread: threading.Thread) -> None:
+        """Ends the thread where that is possible: at the next line of Python that it executes."""
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_GivenUp))
+        with contextlib.suppress(RuntimeError):  # it ended by itself meanwhile
+            self._loop.call_soon_threadsafe(lambda: None)  # wakes a loop that waits
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        try:
+            return sorted(asyncio.all_tasks(self._loop), key=lambda task: task.get_name())
+        except RuntimeError:  # the set of tasks changes all the time: the program is busy, not waiting
+            return []
+
     def run(self) -> None:
-        loop = _Loop()
+        loop = self._loop
         asyncio.set_event_loop(loop)
         # Tasks that fail after the first failure are of no interest, and must not print.
         loop.set_exception_handler(lambda _loop, _context: None)
@@ -187,23 +239,41 @@ _SEVERITIES: dict[Any, Any] = {
 
 
 def _fulfil(future: Any, func: Any, args: tuple[Any, ...]) -> None:
-    try:
-        result = func(*args)
-    except Exception as error:  # noqa: BLE001  (the one who awaits gets it)
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    with contextlib.suppress(concurrent.futures.InvalidStateError):  # given up meanwhile
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001  (the one who awaits gets it)
+            future.set_exception(error)
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    with contextlib.suppress(_GivenUp):
+        for _ in range(3):  # a task may wait again for what was cancelled
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=0.1))
+        loop.run_until_complete(loop.shutdown_asyncgens())
     asyncio.set_event_loop(None)
     loop.close()
+
+
+def _registering(coroutine: Any) -> str:
+    """The resource whose registration this coroutine of the SDK is, or nothing."""
+    if getattr(coroutine, "__name__", "") not in ("do_register", "do_read"):
+        return ""
+    known = coroutine.cr_frame.f_locals if coroutine.cr_frame else {}
+    return f"{known['ty']} {known['name']}" if {"ty", "name"} <= set(known) else ""
+
+
+def _awaited(coroutine: Any) -> list[FrameType]:
+    """The frames of a coroutine and of those it awaits, the innermost first."""
+    frames: list[FrameType] = []
+    while getattr(coroutine, "cr_frame", None) is not None:
+        frames.insert(0, coroutine.cr_frame)
+        coroutine = coroutine.cr_await
+    return frames
 
 
 def _config(given: Circumstances) -> dict[str, Any]:

@@ -19,7 +19,9 @@ unknown, which in a preview most values of providers are.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from apiops_components.components.monitor import TIME_LIMIT, Circumstances, run
@@ -90,6 +92,7 @@ def record(
     given = Circumstances(
         project=project,
         stack=stack,
+        code=Path(inspect.unwrap(program).__code__.co_filename).parent if inspect.isfunction(program) else None,
         config=config or {},
         secrets=frozenset(secret_config_keys),
         references=referenced,

@@ -179,7 +179,7 @@ def test_a_stack_reference_keeps_known_outputs_known_beside_unknown_and_secret_o
 
 def test_a_stack_reference_without_unknowns_is_a_plain_mapping():
     def program():
-        pulumi.export("all", pulumi.StackReference("a/b/c").outputs.apply(lambda outputs: dict(outputs)))
+        pulumi.export("all", pulumi.StackReference("a/b/c").outputs.apply(dict))
 
     assert record(program, stack_references={"a/b/c": {"x": [1]}}).outputs == {"all": {"x": [1]}}
 
@@ -265,21 +265,47 @@ def test_an_async_program_is_awaited():
     assert record(program).one(name="thing")
 
 
+def blocked():
+    time.sleep(1)
+
+
+def busy():
+    while True:
+        pass
+
+
+def awaiting():
+    return asyncio.get_running_loop().create_future()
+
+
+def never_resolved():
+    Custom("thing", {"size": asyncio.get_running_loop().create_future()})
+
+
+async def in_a_thread():
+    await asyncio.to_thread(time.sleep, 1)
+
+
 @pytest.mark.parametrize(
-    "program",
+    ("program", "waits"),
     [
-        pytest.param(lambda: time.sleep(3), id="blocked"),
-        pytest.param(
-            lambda: Custom("thing", {"size": asyncio.get_running_loop().create_future()}), id="never resolved"
-        ),
-        pytest.param(lambda: asyncio.sleep(3), id="awaiting"),
+        (blocked, f"it stands at {__file__}:"),
+        (busy, f"it stands at {__file__}:"),
+        (awaiting, ""),
+        (never_resolved, "inputs never resolve: vendor:index:Thing thing"),
+        (in_a_thread, f"it stands at {__file__}:"),
     ],
 )
-def test_a_program_that_does_not_end_is_given_up(program):
+def test_a_program_that_does_not_end_is_given_up_and_its_thread_ends(program, waits):
     start = time.monotonic()
-    with pytest.raises(NotRunnable, match=r"did not end within 0\.3 s"):
+    with pytest.raises(NotRunnable, match=r"did not end within 0\.3 s") as caught:
         record(program, time_limit=0.3)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 0.8
+    assert waits in str(caught.value)
+    for thread in threading.enumerate():
+        if thread.name == "pulumi test":
+            thread.join(3)
+            assert not thread.is_alive()
 
 
 def test_one_expects_exactly_one_and_lists_what_there_is():
@@ -321,7 +347,7 @@ def test_a_run_inside_a_test_of_pulumis_own_mocks_leaves_them_alone():
         def new_resource(self, args):
             return "mock-id", args.inputs
 
-        def call(self, args):
+        def call(self, _args):
             return {}
 
     pulumi.runtime.set_mocks(Mocks(), project="mocked")
