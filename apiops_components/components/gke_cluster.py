@@ -1,0 +1,194 @@
+"""The settings of a cluster at Google, from its spec: what is fixed here, no platform should relax.
+
+Ids of rules are those of the CIS GKE benchmark 1.6 and of checkov.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pulumi
+from pulumi_gcp import container
+
+from apiops_components.components.gke_network import PODS_RANGE, SERVICES_RANGE, Network
+from apiops_components.components.gke_project import labels
+from apiops_components.models.cluster import GkeSpec, MaintenanceWindow
+
+_WEEK = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)  # any will do: the window repeats every week from then on
+
+
+def cluster_args(spec: GkeSpec, network: Network, secrets_key: pulumi.Input[str]) -> container.ClusterArgs:
+    """All settings of the cluster."""
+    return container.ClusterArgs(
+        name=spec.name,
+        project=spec.project,
+        location=spec.region,
+        node_locations=list(spec.zones) or None,
+        resource_labels=labels(spec),
+        deletion_protection=spec.deletion_protection,
+        # The pool that GKE starts with has the project's default account; ours takes its place (CKV_GCP_123).
+        remove_default_node_pool=True,
+        initial_node_count=1,
+        release_channel=container.ClusterReleaseChannelArgs(channel=spec.release_channel.upper()),
+        maintenance_policy=container.ClusterMaintenancePolicyArgs(recurring_window=_window(spec.maintenance)),
+        # --- network ---
+        network=network.network.id,
+        subnetwork=network.subnet.id,
+        networking_mode="VPC_NATIVE",  # CIS 5.6.2, CKV_GCP_23
+        ip_allocation_policy=container.ClusterIpAllocationPolicyArgs(
+            cluster_secondary_range_name=PODS_RANGE, services_secondary_range_name=SERVICES_RANGE, stack_type="IPV4"
+        ),
+        datapath_provider="ADVANCED_DATAPATH",  # CIS 4.3.1: enforces network policies by itself,
+        network_policy=container.ClusterNetworkPolicyArgs(enabled=False),  # which GKE forbids to ask for twice
+        enable_intranode_visibility=spec.intranode_visibility,
+        in_transit_encryption_config="IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"
+        if spec.encrypt_between_nodes
+        else None,
+        service_external_ips_config=container.ClusterServiceExternalIpsConfigArgs(enabled=False),  # CVE-2020-8554
+        # GKE keeps the definitions of the Gateway API at the version that fits the cluster.
+        gateway_api_config=container.ClusterGatewayApiConfigArgs(channel="CHANNEL_STANDARD"),
+        addons_config=_addons(),
+        # --- who may reach and use the control plane ---
+        private_cluster_config=container.ClusterPrivateClusterConfigArgs(
+            enable_private_nodes=True,  # CIS 5.6.5, CKV_GCP_64
+            enable_private_endpoint=spec.private_endpoint,
+            master_ipv4_cidr_block=spec.network.control_plane_cidr,
+            # From other regions of the network too: a VPN often ends elsewhere.
+            master_global_access_config=container.ClusterPrivateClusterConfigMasterGlobalAccessConfigArgs(enabled=True),
+        ),
+        master_authorized_networks_config=container.ClusterMasterAuthorizedNetworksConfigArgs(
+            cidr_blocks=[
+                container.ClusterMasterAuthorizedNetworksConfigCidrBlockArgs(
+                    cidr_block=allowed.cidr, display_name=allowed.name
+                )
+                for allowed in spec.authorized_networks
+            ],
+            gcp_public_cidrs_access_enabled=False,  # not every machine at Google
+            private_endpoint_enforcement_enabled=True,
+        ),
+        control_plane_endpoints_config=container.ClusterControlPlaneEndpointsConfigArgs(
+            dns_endpoint_config=container.ClusterControlPlaneEndpointsConfigDnsEndpointConfigArgs(
+                allow_external_traffic=spec.dns_endpoint,
+                # Only identities of IAM get in from outside.
+                enable_k8s_tokens_via_dns=False,
+                enable_k8s_certs_via_dns=False,
+            )
+        ),
+        master_auth=container.ClusterMasterAuthArgs(  # CIS 5.8.1, CKV_GCP_13
+            client_certificate_config=container.ClusterMasterAuthClientCertificateConfigArgs(
+                issue_client_certificate=False
+            )
+        ),
+        anonymous_authentication_config=container.ClusterAnonymousAuthenticationConfigArgs(mode="LIMITED"),
+        rbac_binding_config=container.ClusterRbacBindingConfigArgs(  # CIS 4.1.8 to 4.1.10
+            enable_insecure_binding_system_authenticated=False, enable_insecure_binding_system_unauthenticated=False
+        ),
+        authenticator_groups_config=container.ClusterAuthenticatorGroupsConfigArgs(
+            security_group=f"gke-security-groups@{spec.rbac_groups_domain}"
+        )
+        if spec.rbac_groups_domain
+        else None,
+        enable_legacy_abac=False,  # CIS 5.8.3, CKV_GCP_7
+        enable_kubernetes_alpha=False,  # CIS 5.10.2
+        # --- workloads and nodes ---
+        workload_identity_config=container.ClusterWorkloadIdentityConfigArgs(  # CIS 5.2.2
+            workload_pool=f"{spec.project}.svc.id.goog"
+        ),
+        enable_shielded_nodes=True,  # CIS 5.5.5, CKV_GCP_71
+        node_pool_defaults=container.ClusterNodePoolDefaultsArgs(
+            node_config_defaults=container.ClusterNodePoolDefaultsNodeConfigDefaultsArgs(
+                insecure_kubelet_readonly_port_enabled="FALSE"  # CIS 3.2.4; the provider takes a string
+            )
+        ),
+        binary_authorization=container.ClusterBinaryAuthorizationArgs(
+            evaluation_mode="PROJECT_SINGLETON_POLICY_ENFORCE" if spec.binary_authorization else "DISABLED"
+        ),
+        database_encryption=container.ClusterDatabaseEncryptionArgs(state="ENCRYPTED", key_name=secrets_key),
+        security_posture_config=container.ClusterSecurityPostureConfigArgs(
+            mode=spec.security_posture.upper(),
+            vulnerability_mode=f"VULNERABILITY_{spec.vulnerability_scan.upper()}",
+        ),
+        # --- what is seen of it ---
+        logging_config=container.ClusterLoggingConfigArgs(  # CIS 5.7.1, CKV_GCP_1
+            enable_components=["SYSTEM_COMPONENTS", "WORKLOADS", "APISERVER", "CONTROLLER_MANAGER", "SCHEDULER"]
+        ),
+        monitoring_config=container.ClusterMonitoringConfigArgs(  # CIS 5.7.1, CKV_GCP_8
+            enable_components=["SYSTEM_COMPONENTS"],
+            managed_prometheus=container.ClusterMonitoringConfigManagedPrometheusArgs(enabled=spec.managed_prometheus),
+            advanced_datapath_observability_config=(
+                container.ClusterMonitoringConfigAdvancedDatapathObservabilityConfigArgs(
+                    enable_metrics=True, enable_relay=False
+                )
+            ),
+        ),
+        cost_management_config=container.ClusterCostManagementConfigArgs(enabled=True),
+    )
+
+
+def pool_args(
+    spec: GkeSpec, name: str, cluster: pulumi.Input[str], account: pulumi.Input[str]
+) -> container.NodePoolArgs:
+    """All settings of the node pool."""
+    pool = spec.node_pool
+    zones = len(spec.zones) or 3  # GKE takes three of a region
+    return container.NodePoolArgs(
+        name=name,
+        project=spec.project,
+        location=spec.region,
+        cluster=cluster,
+        initial_node_count=-(-pool.min_nodes // zones),
+        autoscaling=container.NodePoolAutoscalingArgs(
+            total_min_node_count=pool.min_nodes, total_max_node_count=pool.max_nodes, location_policy="BALANCED"
+        ),
+        management=container.NodePoolManagementArgs(auto_repair=True, auto_upgrade=True),  # CIS 5.5.2, 5.5.3
+        upgrade_settings=container.NodePoolUpgradeSettingsArgs(strategy="SURGE", max_surge=1, max_unavailable=0),
+        # Without it the pool's deletion evicts whatever the disruption budgets protect.
+        node_drain_configs=[container.NodePoolNodeDrainConfigArgs(respect_pdb_during_node_pool_deletion=True)],
+        network_config=container.NodePoolNetworkConfigArgs(enable_private_nodes=True),
+        node_config=container.NodePoolNodeConfigArgs(
+            machine_type=pool.machine_type,
+            disk_size_gb=pool.disk_gb,
+            disk_type=pool.disk_type,
+            spot=pool.spot,
+            image_type="COS_CONTAINERD",  # CIS 5.5.1
+            service_account=account,
+            oauth_scopes=["https://www.googleapis.com/auth/cloud-platform"],  # the account's roles are the limit
+            resource_labels=labels(spec),
+            metadata={"disable-legacy-endpoints": "true"},
+            workload_metadata_config=container.NodePoolNodeConfigWorkloadMetadataConfigArgs(  # CIS 5.4.1, CKV_GCP_69
+                mode="GKE_METADATA"
+            ),
+            shielded_instance_config=container.NodePoolNodeConfigShieldedInstanceConfigArgs(  # CKV_GCP_68, CKV_GCP_72
+                enable_secure_boot=pool.secure_boot, enable_integrity_monitoring=True
+            ),
+            kubelet_config=container.NodePoolNodeConfigKubeletConfigArgs(
+                insecure_kubelet_readonly_port_enabled="FALSE"
+            ),
+        ),
+    )
+
+
+def _addons() -> container.ClusterAddonsConfigArgs:
+    return container.ClusterAddonsConfigArgs(
+        http_load_balancing=container.ClusterAddonsConfigHttpLoadBalancingArgs(disabled=False),
+        horizontal_pod_autoscaling=container.ClusterAddonsConfigHorizontalPodAutoscalingArgs(disabled=False),
+        network_policy_config=container.ClusterAddonsConfigNetworkPolicyConfigArgs(
+            disabled=True
+        ),  # Dataplane V2 does it
+        dns_cache_config=container.ClusterAddonsConfigDnsCacheConfigArgs(enabled=True),
+        gce_persistent_disk_csi_driver_config=container.ClusterAddonsConfigGcePersistentDiskCsiDriverConfigArgs(
+            enabled=True
+        ),
+    )
+
+
+def _window(maintenance: MaintenanceWindow) -> container.ClusterMaintenancePolicyRecurringWindowArgs:
+    hour, minute = map(int, maintenance.start.split(":"))
+    # The first window must start on one of its days, else GKE adds that day.
+    first_day = min(map(_WEEK.index, maintenance.days))
+    start = _MONDAY + timedelta(days=first_day, hours=hour, minutes=minute)
+    end = start + timedelta(hours=maintenance.hours)
+    return container.ClusterMaintenancePolicyRecurringWindowArgs(
+        start_time=f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        end_time=f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        recurrence=f"FREQ=WEEKLY;BYDAY={','.join(maintenance.days)}",
+    )

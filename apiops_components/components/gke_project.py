@@ -1,0 +1,120 @@
+"""What a cluster at Google needs of its project: services, the nodes' account, the key of its Secrets."""
+
+import pulumi
+from pulumi_gcp import artifactregistry, kms, projects, serviceaccount
+
+from apiops_components.components._base import Component
+from apiops_components.models.cluster import GkeSpec
+
+_SERVICES = (
+    "artifactregistry",
+    "binaryauthorization",
+    "cloudkms",
+    "cloudresourcemanager",
+    "compute",
+    "container",
+    "containersecurity",
+    "iam",
+    "iamcredentials",
+    "logging",
+    "monitoring",
+    "serviceusage",
+)
+_ROTATION = "7776000s"  # 90 days, CKV_GCP_43
+
+
+def services(component: Component, name: str, spec: GkeSpec) -> list[pulumi.Resource]:
+    """Switches on the services (APIs) that the cluster uses."""
+    return [
+        projects.Service(
+            f"{name}-service-{service}",
+            project=spec.project,
+            service=f"{service}.googleapis.com",
+            # The project and other clusters in it may go on using them.
+            disable_on_destroy=False,
+            disable_dependent_services=False,
+            opts=component.child(),
+        )
+        for service in _SERVICES
+    ]
+
+
+def node_account(
+    component: Component, name: str, spec: GkeSpec, after: list[pulumi.Resource]
+) -> tuple[serviceaccount.Account, list[pulumi.Resource]]:
+    """The service account of the nodes with the least that they need, and its grants (CIS-1.6:5.2.1, CKV_GCP_49)."""
+    account = serviceaccount.Account(
+        f"{name}-nodes-account",
+        project=spec.project,
+        account_id=spec.node_account_id,
+        display_name=f"Nodes of GKE cluster {spec.name}",
+        opts=component.child(depends_on=after),
+    )
+    grants: list[pulumi.Resource] = [
+        projects.IAMMember(
+            f"{name}-nodes-role",
+            project=spec.project,
+            role="roles/container.defaultNodeServiceAccount",
+            member=account.member,
+            opts=component.child(),
+        )
+    ]
+    for repository in spec.image_repositories:
+        _, project, _, location, _, folder = repository.split("/")
+        grants.append(
+            artifactregistry.RepositoryIamMember(
+                f"{name}-images-{project}-{location}-{folder}",
+                project=project,
+                location=location,
+                repository=folder,
+                role="roles/artifactregistry.reader",
+                member=account.member,
+                opts=component.child(depends_on=after),
+            )
+        )
+    return account, grants
+
+
+def secrets_key(
+    component: Component, name: str, spec: GkeSpec, after: list[pulumi.Resource]
+) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
+    """The key that encrypts Kubernetes Secrets, and what must be there before it works (CIS-1.6:5.3.1)."""
+    if spec.secrets_key is not None:
+        return spec.secrets_key, []
+    # Google never deletes a key ring, and without the key no backup of the cluster can be read. So both outlive the
+    # stack, and have no fixed name, which a second stack would find taken. A person destroys the key's versions when
+    # nothing needs them any more: gcloud kms keys versions destroy.
+    kept = {"protect": spec.deletion_protection, "retain_on_delete": True}
+    ring = kms.KeyRing(
+        f"{name}-keys",
+        project=spec.project,
+        location=spec.region,
+        opts=component.child(depends_on=after, **kept),
+    )
+    key = kms.CryptoKey(
+        f"{name}-secrets-key",
+        key_ring=ring.id,
+        purpose="ENCRYPT_DECRYPT",
+        rotation_period=_ROTATION,
+        labels=labels(spec),
+        opts=component.child(**kept),
+    )
+    agent = projects.ServiceIdentity(
+        f"{name}-gke-agent",
+        project=spec.project,
+        service="container.googleapis.com",
+        opts=component.child(depends_on=after),
+    )
+    grant = kms.CryptoKeyIAMMember(
+        f"{name}-secrets-key-use",
+        crypto_key_id=key.id,
+        role="roles/cloudkms.cryptoKeyEncrypterDecrypter",
+        member=agent.member,
+        opts=component.child(),
+    )
+    return key.id, [grant]
+
+
+def labels(spec: GkeSpec) -> dict[str, str]:
+    """Labels of everything that is billed (CKV_GCP_21)."""
+    return {**spec.labels, "managed-by": "pulumi"}

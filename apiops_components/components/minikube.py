@@ -1,0 +1,195 @@
+"""A cluster on this machine, by the `minikube` program."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_command import local
+
+from apiops_components.components import kubeconfig as reach
+from apiops_components.components._base import Component, spec_of
+from apiops_components.models.cluster import MinikubeSpec
+from apiops_components.versions import GATEWAY_API
+
+# The scripts are constant and take their values from the environment: a change of a script's text would run it again,
+# and no setting is ever read as a command. Each has a kubeconfig of its own, so that the user's current context stays.
+_PRELUDE = """\
+set -eu
+export KUBECONFIG="$HOME/.kube/apiops/$PROFILE.yaml"
+mkdir -p -m 700 "$HOME/.kube/apiops"
+for program in minikube kubectl; do
+  command -v "$program" >/dev/null || { echo "$program is not on PATH: install it, then run this again" >&2; exit 127; }
+done
+"""
+
+_START = """\
+start() {
+  minikube start --profile "$PROFILE" --nodes "$NODES" --cpus "$CPUS" --memory "${MEMORY}mb" --disk-size "${DISK}gb" \\
+    --kubernetes-version "$KUBERNETES_VERSION" --container-runtime "$CONTAINER_RUNTIME" --cni "$CNI" \\
+    --ha="$HIGHLY_AVAILABLE" ${DRIVER:+--driver "$DRIVER"} --wait all --wait-timeout "$START_TIMEOUT" \\
+    --interactive=false >&2
+}
+"""
+
+_KUBECONFIG = 'kubectl config view --minify --flatten --raw --context "$PROFILE"\n'
+
+# A failed start leaves no resource in the state, so nothing else would delete the half of a cluster that it left. For
+# the same reason a profile that is there before is refused: it is somebody else's, and would be deleted with ours.
+_CREATE = f"""\
+{_PRELUDE}{_START}
+if minikube profile list --light --output json 2>/dev/null | grep -q "\\"Name\\":\\"$PROFILE\\""; then
+  echo "minikube has a profile $PROFILE already: choose another name, or remove it: minikube delete -p $PROFILE" >&2
+  exit 17
+fi
+start || {{ code=$?; minikube delete --profile "$PROFILE" >&2 || true; rm -f "$KUBECONFIG"; exit "$code"; }}
+{_KUBECONFIG}"""
+
+_UPDATE = f"""\
+{_PRELUDE}{_START}
+start
+minikube update-context --profile "$PROFILE" >&2
+{_KUBECONFIG}"""
+
+# Deleting a profile that is gone already is no error to minikube.
+_DELETE = f"""\
+{_PRELUDE}
+minikube delete --profile "$PROFILE" >&2
+rm -f "$KUBECONFIG"
+"""
+
+# The port of the API server changes when Docker restarts the node. Where the cluster does not answer, the kubeconfig of
+# its start has to do: the preview goes on, and says later what cannot be reached.
+_REFRESH = f"""\
+{_PRELUDE}
+minikube update-context --profile "$PROFILE" >&2 || true
+{_KUBECONFIG.strip()} 2>/dev/null || printf '%s\\n' "$STARTED_WITH"
+"""
+
+_ADDON_ON = f"""\
+{_PRELUDE}
+minikube addons enable --profile "$PROFILE" "$ADDON" >&2
+"""
+
+_ADDON_OFF = f"""\
+{_PRELUDE}
+minikube addons disable --profile "$PROFILE" "$ADDON" >&2
+"""
+
+_DEFINITIONS = f"""\
+{_PRELUDE}
+kubectl --context "$PROFILE" apply --server-side --filename "$MANIFEST" >&2
+"""
+
+_SHELL = ["/bin/sh", "-c"]
+
+_GATEWAY_API = f"https://github.com/kubernetes-sigs/gateway-api/releases/download/v{GATEWAY_API}/standard-install.yaml"
+
+
+class MinikubeCluster(Component):
+    """A throw-away cluster for local work; needs `minikube` and `kubectl` on PATH, and a driver such as Docker."""
+
+    cluster_name: pulumi.Output[str]
+    """Name of the profile, which is that of the context."""
+    kubeconfig: pulumi.Output[str]
+    """The kubeconfig, this cluster alone, with its keys; secret."""
+    provider: kubernetes.Provider
+    """For what is put into the cluster."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: MinikubeSpec | Mapping[str, Any],
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the cluster, its addons, the Gateway API's definitions and the provider.
+
+        Raises:
+            InvalidInput: The spec breaks its model, or has no name and the component's is no profile.
+        """
+        spec = spec_of(MinikubeSpec, spec, f"MinikubeCluster {name}")
+        if spec.name is None:
+            spec = spec_of(MinikubeSpec, {**spec.model_dump(), "name": name}, f"MinikubeCluster {name}")
+        super().__init__(name, opts)
+        profile = {"PROFILE": str(spec.name)}
+        fixed = {
+            "NODES": str(spec.nodes),
+            "HIGHLY_AVAILABLE": str(spec.highly_available).lower(),
+            "CPUS": str(spec.cpus),
+            "MEMORY": str(spec.memory_mb),
+            "DISK": str(spec.disk_gb),
+            "CONTAINER_RUNTIME": spec.container_runtime,
+            "CNI": spec.cni,
+            "DRIVER": spec.driver or "",
+        }
+        cluster = local.Command(
+            f"{name}-minikube",
+            create=_CREATE,
+            update=_UPDATE,
+            delete=_DELETE,
+            interpreter=_SHELL,
+            environment={
+                **profile,
+                **fixed,
+                "KUBERNETES_VERSION": spec.kubernetes_version,
+                "START_TIMEOUT": spec.start_timeout,
+            },
+            # minikube ignores a change of these on a profile that exists, and reports success.
+            triggers=[*profile.values(), *fixed.values()],
+            logging=local.Logging.NONE,
+            add_previous_output_in_env=False,
+            opts=self.child(
+                # The other order would start the running profile again and then delete it.
+                delete_before_replace=True,
+                additional_secret_outputs=["stdout"],
+                custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="10m"),
+            ),
+        )
+        inside = [self._addon(name, cluster, profile, addon) for addon in spec.addons]
+        if spec.gateway_api:
+            inside.append(
+                self._command(f"{name}-gateway-api", cluster, _DEFINITIONS, {**profile, "MANIFEST": _GATEWAY_API})
+            )
+        self.cluster_name = pulumi.Output.from_input(str(spec.name))
+        self.kubeconfig = _current_kubeconfig(cluster, profile)
+        self.provider = reach.provider(
+            self,
+            name,
+            self.kubeconfig,
+            identifier=f"minikube/{spec.name}",
+            delete_unreachable=True,
+            depends_on=[cluster, *inside],
+            replace_with=[cluster],
+        )
+        self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
+
+    def _addon(self, name: str, cluster: local.Command, profile: Mapping[str, str], addon: str) -> local.Command:
+        return self._command(
+            f"{name}-addon-{addon}", cluster, _ADDON_ON, {**profile, "ADDON": addon}, delete=_ADDON_OFF
+        )
+
+    def _command(
+        self, name: str, cluster: local.Command, create: str, environment: Mapping[str, str], delete: str | None = None
+    ) -> local.Command:
+        return local.Command(
+            name,
+            create=create,
+            delete=delete,
+            interpreter=_SHELL,
+            environment=environment,
+            triggers=[cluster.id],  # a new cluster has neither addons nor definitions
+            logging=local.Logging.NONE,
+            opts=self.child(depends_on=[cluster], deleted_with=cluster),
+        )
+
+
+def _current_kubeconfig(cluster: local.Command, profile: Mapping[str, str]) -> pulumi.Output[str]:
+    # Taking the captured kubeconfig as an input makes the first preview, when there is none yet, skip the run.
+    now = local.run_output(
+        command=_REFRESH,
+        interpreter=_SHELL,
+        environment=cluster.stdout.apply(lambda text: {**profile, "STARTED_WITH": text}),
+        logging=local.Logging.NONE,
+    )
+    return pulumi.Output.secret(now.stdout)
