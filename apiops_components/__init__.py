@@ -1,1 +1,171 @@
-"""APIs run as code."""
+"""APIs run as code: clusters, ngrok, Argo CD, routes and traffic policies as typed Pulumi components.
+
+Every public name is here. Importing this package loads none of them: each comes from its module on first use, so that
+what is pure stays free of pulumi, and a command that needs one model pays for one model.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from apiops_components.components.argocd import ArgoCD
+    from apiops_components.components.cluster import cluster_of
+    from apiops_components.components.config import load_environment, load_secrets, readable_errors
+    from apiops_components.components.existing import ExistingCluster
+    from apiops_components.components.gateway import Api, ApiGateway
+    from apiops_components.components.gitops import GitOps
+    from apiops_components.components.gke import GkeCluster
+    from apiops_components.components.minikube import MinikubeCluster
+    from apiops_components.components.operator import NgrokOperator
+    from apiops_components.components.team import Team
+    from apiops_components.errors import ApiOpsError, GuardrailError, InvalidInput, NotRunnable, Problem
+    from apiops_components.guardrails.check import Guardrails
+    from apiops_components.models.api import ApiGatewaySpec, ApiSpec
+    from apiops_components.models.argocd import ArgoCDSpec, GitOpsSpec
+    from apiops_components.models.cluster import ExistingSpec, GkeSpec, MinikubeSpec
+    from apiops_components.models.description import Description
+    from apiops_components.models.environment import Environment, GitSource, TeamSettings
+    from apiops_components.models.exemption import Exemption
+    from apiops_components.models.filters import Filter
+    from apiops_components.models.guardrail import (
+        AllowedHosts,
+        AllowedNamespaces,
+        AuthenticationRequired,
+        ForbiddenActions,
+        HighestRateLimit,
+        OwnerRequired,
+        Waiver,
+    )
+    from apiops_components.models.helm import HelmChart
+    from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
+    from apiops_components.models.operator import NgrokOperatorSpec
+    from apiops_components.models.policy.actions import (
+        AddHeaders,
+        CustomResponse,
+        Deny,
+        JwtValidation,
+        RateLimit,
+        RemoveHeaders,
+    )
+    from apiops_components.models.policy.document import Rule, TrafficPolicy
+    from apiops_components.models.probe import HttpProbe, TcpProbe
+    from apiops_components.models.route import Backend, Route
+    from apiops_components.models.workload import Autoscale, Workload
+    from apiops_components.project import Project
+    from apiops_components.render.description import gitops_specs, ingress_namespace, render
+
+_MODULES = {
+    "components.argocd": "ArgoCD",
+    "components.cluster": "cluster_of",
+    "components.config": "load_environment load_secrets readable_errors",
+    "components.existing": "ExistingCluster",
+    "components.gateway": "Api ApiGateway",
+    "components.gitops": "GitOps",
+    "components.gke": "GkeCluster",
+    "components.minikube": "MinikubeCluster",
+    "components.operator": "NgrokOperator",
+    "components.team": "Team",
+    "errors": "ApiOpsError GuardrailError InvalidInput NotRunnable Problem",
+    "guardrails.check": "Guardrails",
+    "models.api": "ApiGatewaySpec ApiSpec",
+    "models.argocd": "ArgoCDSpec GitOpsSpec",
+    "models.cluster": "ExistingSpec GkeSpec MinikubeSpec",
+    "models.description": "Description",
+    "models.environment": "Environment GitSource TeamSettings",
+    "models.exemption": "Exemption",
+    "models.filters": "Filter",
+    "models.guardrail": "AllowedHosts AllowedNamespaces AuthenticationRequired ForbiddenActions HighestRateLimit "
+    "OwnerRequired Waiver",
+    "models.helm": "HelmChart",
+    "models.match": "HeaderMatch Match PathMatch QueryMatch",
+    "models.operator": "NgrokOperatorSpec",
+    "models.policy.actions": "AddHeaders CustomResponse Deny JwtValidation RateLimit RemoveHeaders",
+    "models.policy.document": "Rule TrafficPolicy",
+    "models.probe": "HttpProbe TcpProbe",
+    "models.route": "Backend Route",
+    "models.workload": "Autoscale Workload",
+    "project": "Project",
+    "render.description": "gitops_specs ingress_namespace render",
+}
+_HOME = {name: module for module, found in _MODULES.items() for name in found.split()}
+
+__all__ = [
+    "AddHeaders",
+    "AllowedHosts",
+    "AllowedNamespaces",
+    "Api",
+    "ApiGateway",
+    "ApiGatewaySpec",
+    "ApiOpsError",
+    "ApiSpec",
+    "ArgoCD",
+    "ArgoCDSpec",
+    "AuthenticationRequired",
+    "Autoscale",
+    "Backend",
+    "CustomResponse",
+    "Deny",
+    "Description",
+    "Environment",
+    "Exemption",
+    "ExistingCluster",
+    "ExistingSpec",
+    "Filter",
+    "ForbiddenActions",
+    "GitOps",
+    "GitOpsSpec",
+    "GitSource",
+    "GkeCluster",
+    "GkeSpec",
+    "GuardrailError",
+    "Guardrails",
+    "HeaderMatch",
+    "HelmChart",
+    "HighestRateLimit",
+    "HttpProbe",
+    "InvalidInput",
+    "JwtValidation",
+    "Match",
+    "MinikubeCluster",
+    "MinikubeSpec",
+    "NgrokOperator",
+    "NgrokOperatorSpec",
+    "NotRunnable",
+    "OwnerRequired",
+    "PathMatch",
+    "Problem",
+    "Project",
+    "QueryMatch",
+    "RateLimit",
+    "RemoveHeaders",
+    "Route",
+    "Rule",
+    "TcpProbe",
+    "Team",
+    "TeamSettings",
+    "TrafficPolicy",
+    "Waiver",
+    "Workload",
+    "cluster_of",
+    "gitops_specs",
+    "ingress_namespace",
+    "load_environment",
+    "load_secrets",
+    "readable_errors",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name from its module, once."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -154,14 +154,17 @@ class Project:
         plain = {key: value for key, value in config.items() if key not in encrypted}
         return Settings(environment, plain, frozenset(encrypted), file)
 
-    def describe(self, env: str) -> Description:
+    def describe(self, env: str | Environment) -> Description:
         """What this project alone holds in an environment: the answer of its ``describe.py``.
+
+        Args:
+            env: Name of an environment, whose settings are then read; or the settings, where Pulumi has read them.
 
         Raises:
             NotRunnable: ``describe.py`` is missing, or cannot be run.
             InvalidInput: What it makes breaks a model; the problem names the line.
         """
-        return _call_describe(self, self.settings(env).environment)
+        return _call_describe(self, self.settings(env).environment if isinstance(env, str) else env)
 
     def descriptions(self, env: str, team: str | None = None) -> list[Description]:
         """What is held in an environment: by the platform and its teams, or by one team alone.
@@ -177,7 +180,7 @@ class Project:
         here = own.environment.teams
         return [own, *(project.describe(env) for name, project in self.teams.items() if name in here)]
 
-    def guardrails(self, env: str) -> tuple[Guardrail, ...]:
+    def guardrails(self, env: str | Environment) -> tuple[Guardrail, ...]:
         """The platform's guardrails: stated by the enclosing project, whichever project asks."""
         return self.platform.describe(env).guardrails
 
@@ -253,6 +256,7 @@ def _shown(file: Path) -> str:
 # --- describe.py -----------------------------------------------------------------------------------------------------
 
 _numbers = itertools.count()
+_PACKAGE = Path(__file__).parent
 
 
 @contextmanager
@@ -333,4 +337,4 @@ def _place(error: BaseException, root: Path, file: Path) -> tuple[str, int]:
 
 def _is_users(filename: str) -> bool:
     parts = Path(filename).parts
-    return "site-packages" not in parts and "apiops_components" not in parts
+    return "site-packages" not in parts and not Path(filename).is_relative_to(_PACKAGE)

@@ -65,12 +65,16 @@ class Circumstances:
     time_limit: float = TIME_LIMIT
     """Seconds until a program is given up."""
 
+    def owns(self, filename: str) -> bool:
+        """Whether this is a file of the program itself."""
+        file = Path(filename)
+        return self.code is not None and file.is_relative_to(self.code) and "site-packages" not in file.parts
+
     def place(self, frame: FrameType | None) -> str:
         """The line of the program's own code that this frame stands in or was called from, or nothing."""
         while frame is not None:
-            file = Path(frame.f_code.co_filename)
-            if self.code is not None and file.is_relative_to(self.code) and "site-packages" not in file.parts:
-                return f"{file}:{frame.f_lineno}"
+            if self.owns(frame.f_code.co_filename):
+                return f"{frame.f_code.co_filename}:{frame.f_lineno}"
             frame = frame.f_back
         return ""
 

@@ -28,12 +28,12 @@ class Guardrails:
     rules: Sequence[Guardrail] = ()
 
     def findings(self, gateway: ApiGatewaySpec) -> Iterator[Finding]:
-        """Where they do not hold for a host and its APIs, exempted places included."""
+        """Where they do not hold for a host and its APIs, waived places included."""
         for position, api in enumerate(gateway.apis):
             for rail in self.rules:
                 if not rail.applies(self.environment, gateway.team):
                     continue
-                reason = next((e.reason for e in rail.exempt if (e.team, e.api) == (gateway.team, api.name)), "")
+                reason = next((e.reason for e in rail.waivers if (e.team, e.api) == (gateway.team, api.name)), "")
                 for broken in RULES[type(rail)](rail, gateway, api):
                     place = broken.path if broken.path in ("host", "namespace") else f"apis[{position}].{broken.path}"
                     yield Finding(
@@ -45,16 +45,16 @@ class Guardrails:
                         hint=broken.hint,
                         path=place,
                         request=broken.request,
-                        exempted=reason,
+                        waived=reason,
                     )
 
     def enforce(self, gateway: ApiGatewaySpec) -> None:
         """Refuses a host that breaks them.
 
         Raises:
-            GuardrailError: Every place that is not exempted.
+            GuardrailError: Every place that is not waived.
         """
-        broken = [finding.problem() for finding in self.findings(gateway) if not finding.exempted]
+        broken = [finding.problem() for finding in self.findings(gateway) if not finding.waived]
         if broken:
             raise GuardrailError(broken)
 

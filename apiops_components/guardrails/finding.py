@@ -22,7 +22,7 @@ class Finding:
         hint: The likely fix.
         path: Field path in the description.
         request: A request that gets through, where there is one: ``GET https://shop.example.com/orders``.
-        exempted: The reason, where the platform exempted it; such a finding is reported and breaks nothing.
+        waived: The reason, where the platform waived it; such a finding is reported and breaks nothing.
     """
 
     guardrail: str
@@ -33,7 +33,7 @@ class Finding:
     hint: str = ""
     path: str = ""
     request: str = ""
-    exempted: str = ""
+    waived: str = ""
 
     def problem(self) -> Problem:
         """The finding as a problem, for an error."""

@@ -131,6 +131,36 @@ class Environment(CheckedModel):
                 )
             ) from None
 
+    def host(self, team: str) -> str:
+        """The host that a team owns.
+
+        Raises:
+            InvalidInput: Its settings name none.
+        """
+        host = self.team(team).host
+        if host is None:
+            raise InvalidInput(self._missing(team, "host"))
+        return host
+
+    def variable(self, team: str, name: str) -> str:
+        """One of a team's own values, as text.
+
+        Raises:
+            InvalidInput: Its settings have none of this name.
+        """
+        variables = self.team(team).variables
+        if name not in variables:
+            raise InvalidInput(self._missing(team, f"variables.{name}"))
+        return str(variables[name])
+
+    def _missing(self, team: str, field: str) -> Problem:
+        return Problem(
+            f"required by the description of team {team!r} in environment {self.name!r}, but missing",
+            f"teams.{team}.{field}",
+            "environment/missing",
+            f"set it in Pulumi.{self.name}.yaml",
+        )
+
     def namespace(self, team: str) -> str:
         """The namespace of a team."""
         return self.team(team).namespace or team

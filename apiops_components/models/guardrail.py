@@ -1,4 +1,4 @@
-"""What must hold, stated once by the platform team: scoped to environments and teams, exempted only with a reason."""
+"""What must hold, stated once by the platform team: scoped to environments and teams, waived only with a reason."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ __all__ = [
     "AllowedHosts",
     "AllowedNamespaces",
     "AuthenticationRequired",
-    "Exemption",
-    "ForbiddenActions",
+        "ForbiddenActions",
     "Guardrail",
     "HighestRateLimit",
     "OwnerRequired",
+    "Waiver",
 ]
 
 
-class Exemption(Model):
+class Waiver(Model):
     """One API for which a guardrail does not hold."""
 
     api: DnsLabel
     """Its name."""
     team: DnsLabel
-    """The team that owns it: the same name elsewhere is not exempt."""
+    """The team that owns it: the same name elsewhere is not waived."""
     reason: Reason
     """Why; shown in every report."""
 
@@ -36,7 +36,7 @@ class _Scoped(Model):
     """Where it holds; everywhere by default."""
     teams: tuple[DnsLabel, ...] = ()
     """For whom it holds; for everyone, the platform included, by default."""
-    exempt: tuple[Exemption, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
     """APIs for which it does not hold."""
 
     def applies(self, environment: str, team: str | None) -> bool:

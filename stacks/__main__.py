@@ -1,0 +1,50 @@
+"""The platform of one environment: `pulumi up -s <env>`."""
+
+from pathlib import Path
+
+import pulumi
+
+from apiops_components import (
+    Api,
+    ApiGateway,
+    ArgoCD,
+    GitOps,
+    Guardrails,
+    NgrokOperator,
+    Project,
+    Team,
+    cluster_of,
+    gitops_specs,
+    ingress_namespace,
+    load_environment,
+    load_secrets,
+    readable_errors,
+)
+
+with readable_errors():
+    environment = load_environment()
+    secrets = load_secrets(environment)
+    platform = Project.find(Path(__file__).parent).describe(environment)
+    guardrails = Guardrails(environment.name, platform.guardrails)
+
+    cluster = cluster_of("cluster", environment.cluster, secrets=secrets)
+    on_cluster = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster])
+
+    ngrok = environment.ngrok and NgrokOperator("ngrok", environment.ngrok, secrets=secrets, opts=on_cluster)
+    argocd = environment.argocd and ArgoCD("argocd", environment.argocd, opts=on_cluster)
+    teams = {name: Team(name, environment, opts=on_cluster) for name in environment.teams}
+
+    for name, spec in gitops_specs(environment).items():
+        after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[argocd, teams[name]])
+        GitOps(name, spec, opts=after)
+
+    for host in platform.gateways:
+        after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster, *filter(None, [ngrok])])
+        gateway = ApiGateway(host.name, host, guardrails=guardrails, opts=after)
+        for api in host.apis:
+            Api(api.name, api, gateway=gateway, ingress_namespace=ingress_namespace(environment), opts=after)
+
+    pulumi.export("environment", environment.name)
+    pulumi.export("kubeconfig", cluster.kubeconfig)
+    pulumi.export("cluster_name", cluster.cluster_name)
+    pulumi.export("namespaces", {name: team.namespace for name, team in teams.items()})
