@@ -177,7 +177,6 @@ class ApplicationSpec(Checked):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         if not self.project:
             yield fault("argocd/project", "project must not be empty", "the team's project", ["project"])
-        yield from self._kind_faults()
         destination = self.destination
         if destination.name and destination.server:
             both = f"{destination.name} {destination.server}"
@@ -186,10 +185,11 @@ class ApplicationSpec(Checked):
         if not destination.name and not destination.server:
             hint = "server: https://kubernetes.default.svc is Argo CD's own cluster"
             yield fault("argocd/destination", "Destination server missing from app spec", hint, ["destination"])
+        yield from self._sources_faults()
+        yield from self._kind_faults()
         if self.source is not None and not (self.source.repo_url and (self.source.path or self.source.chart)):
             message = "spec.source.repoURL and either spec.source.path or spec.source.chart are required"
             yield fault("argocd/source", message, 'the root of a repository is path: "."', ["source"])
-        yield from self._sources_faults()
 
     def _kind_faults(self) -> Iterator[InitErrorDetails]:
         # In Argo CD's order of precedence; an empty list counts as absent there.

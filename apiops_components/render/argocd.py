@@ -28,9 +28,6 @@ TEAM_KINDS = (
 Git. No CloudEndpoint or AgentEndpoint of ngrok: they would open a host past the Gateway and what guards it."""
 
 _API = "argoproj.io/v1alpha1"
-_GOOD_NEIGHBOURS = [
-    {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"},
-]
 
 
 def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
@@ -70,15 +67,14 @@ def _small() -> dict[str, Any]:
 
 
 def _highly_available() -> dict[str, Any]:
-    budget = {"enabled": True, "maxUnavailable": 1}
-    scaling = {"enabled": True, "minReplicas": 2, "maxReplicas": 5}
+    zones = {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
     return {
-        "global": {"topologySpreadConstraints": _GOOD_NEIGHBOURS},
+        "global": {"topologySpreadConstraints": [zones]},
         # More controllers would only share out clusters, and there is one.
         "controller": {"replicas": 1, "resources": _resources("500m", "2Gi")},
-        "server": {"autoscaling": scaling, "pdb": budget, "resources": _resources("100m", "256Mi")},
-        "repoServer": {"autoscaling": scaling, "pdb": budget, "resources": _resources("250m", "1Gi")},
-        "applicationSet": {"replicas": 2, "pdb": budget, "resources": _resources("50m", "256Mi")},
+        "server": {"autoscaling": _scaling(), "pdb": _budget(), "resources": _resources("100m", "256Mi")},
+        "repoServer": {"autoscaling": _scaling(), "pdb": _budget(), "resources": _resources("250m", "1Gi")},
+        "applicationSet": {"replicas": 2, "pdb": _budget(), "resources": _resources("50m", "256Mi")},
         "redis-ha": {
             "enabled": True,
             "podDisruptionBudget": {"maxUnavailable": 1},
@@ -93,6 +89,14 @@ def _highly_available() -> dict[str, Any]:
             "networkPolicy": {"enabled": True},
         },
     }
+
+
+def _budget() -> dict[str, Any]:
+    return {"enabled": True, "maxUnavailable": 1}
+
+
+def _scaling() -> dict[str, Any]:
+    return {"enabled": True, "minReplicas": 2, "maxReplicas": 5}
 
 
 def _haproxy_policy() -> dict[str, Any]:
