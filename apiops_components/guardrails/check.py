@@ -59,10 +59,8 @@ class Guardrails:
             raise GuardrailError(broken)
 
 
-def check(descriptions: Iterable[Description]) -> list[Finding]:
-    """Findings over a whole environment: the platform's guardrails, on every host of every description."""
-    descriptions = list(descriptions)
-    rules = tuple(rail for description in descriptions for rail in description.guardrails)
+def check(descriptions: Iterable[Description], rules: Sequence[Guardrail]) -> list[Finding]:
+    """Findings of the platform's guardrails on every host of every description."""
     return [
         finding
         for description in descriptions

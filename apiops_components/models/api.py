@@ -108,7 +108,7 @@ def _duplicates(routes: Iterator[tuple[tuple[str | int, ...], Route]]) -> Iterat
         for number, match in enumerate(route.matches):
             here = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*place, index))[1:]
             first = seen.setdefault(match, here)
-            if first != here:
+            if first != here or match in route.matches[:number]:
                 yield fault(
                     "api/duplicate-route",
                     f"{describe(match)} is matched by {first} already",

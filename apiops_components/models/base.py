@@ -27,6 +27,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 __all__ = [
+    "ApiGroup",
     "Bool",
     "CheckedModel",
     "Cidr",
@@ -36,6 +37,7 @@ __all__ = [
     "HeaderName",
     "Host",
     "Integer",
+    "Kind",
     "KubernetesChecked",
     "KubernetesModel",
     "Model",
@@ -242,6 +244,19 @@ SecretName = Annotated[
     str, matching(_LABEL, 63, "name/secret", "the name of a secret (lower-case letters, digits and '-')")
 ]
 """Names a key ``apiops:<name>`` of the stack configuration; the value never enters a model."""
+
+ApiGroup = Annotated[
+    str,
+    matching(
+        rf"({_LABEL}(\.{_LABEL})*)?", 253, "name/group", "an API group (a DNS subdomain; empty for the core group)"
+    ),
+]
+"""API group of a kind; the core group is the empty string."""
+
+Kind = Annotated[
+    str, matching(r"[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?", 63, "name/kind", "a kind (letters, digits and '-')")
+]
+"""Kind of an object."""
 
 Reason = Annotated[str, Field(min_length=10, max_length=500)]
 """Why an exception is made, for the person who reads it next year: at least ten characters."""

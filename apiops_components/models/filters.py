@@ -15,11 +15,13 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import (
+    ApiGroup,
     DnsLabel,
     DnsSubdomain,
     HeaderName,
     Host,
     Integer,
+    Kind,
     KubernetesChecked,
     KubernetesModel,
     Port,
@@ -131,10 +133,10 @@ class Fraction(KubernetesChecked):
 class ServiceRef(KubernetesChecked):
     """A Service and its port."""
 
-    group: Literal[""] = ""
-    """The core group; ngrok's operator takes Services only."""
-    kind: Literal["Service"] = "Service"
-    """Service, the only kind that ngrok's operator takes."""
+    group: ApiGroup = ""
+    """The core group by default."""
+    kind: Kind = "Service"
+    """Service by default, the only kind that ngrok's operator takes."""
     name: DnsLabel
     """Name of the Service."""
     namespace: DnsLabel | None = None
@@ -143,7 +145,7 @@ class ServiceRef(KubernetesChecked):
     """Port of the Service; required."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        if self.port is None:
+        if self.port is None and (self.group, self.kind) == ("", "Service"):
             yield fault(
                 "gateway/backend-port", "Must have port for Service reference", "add the Service's port", ["port"]
             )
@@ -194,9 +196,9 @@ class Cors(KubernetesChecked):
 class ExtensionRef(KubernetesModel):
     """Refers to an object of the route's namespace: for ngrok, an NgrokTrafficPolicy."""
 
-    group: str
+    group: ApiGroup
     """API group of the object."""
-    kind: Annotated[str, Field(min_length=1, max_length=63)]
+    kind: Kind
     """Kind of the object."""
     name: DnsSubdomain
     """Name of the object."""

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import (
+    ApiGroup,
     DnsLabel,
     DnsSubdomain,
     Host,
     Integer,
+    Kind,
     KubernetesChecked,
     KubernetesModel,
     Port,
@@ -118,9 +120,6 @@ class Route(KubernetesChecked):
                     when = "when" if kind == "RequestRedirect" else "When"
                     message = f"Within backendRefs, {when} using {kind} {need}"
                     yield fault("gateway/replace-prefix", message, "split the rule", ["backendRefs", index, "filters"])
-        for index, match in enumerate(self.matches):
-            if match in self.matches[:index]:
-                yield fault("gateway/duplicate", "the same match is there twice", "", ["matches", index])
 
     @classmethod
     def prefix(
@@ -142,10 +141,10 @@ class Route(KubernetesChecked):
 class ParentRef(KubernetesModel):
     """The Gateway that a route belongs to."""
 
-    group: Literal["gateway.networking.k8s.io"] = "gateway.networking.k8s.io"
-    """Gateway API."""
-    kind: Literal["Gateway"] = "Gateway"
-    """Gateway."""
+    group: ApiGroup = "gateway.networking.k8s.io"
+    """Gateway API by default."""
+    kind: Kind = "Gateway"
+    """Gateway by default, the only kind that ngrok's operator takes."""
     name: DnsSubdomain
     """Name of the Gateway."""
     namespace: DnsLabel | None = None
@@ -180,11 +179,12 @@ class HttpRoute(KubernetesChecked):
 
 
 def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[InitErrorDetails]:
-    sections: dict[tuple[str, str | None], list[str | None]] = {}
+    sections: dict[tuple[str, str, str, str | None], list[str | None]] = {}
     for parent in parents:
-        sections.setdefault((parent.name, parent.namespace), []).append(parent.section_name)
+        place = (parent.group, parent.kind, parent.name, parent.namespace)
+        sections.setdefault(place, []).append(parent.section_name)
+    message = "when parentRefs includes 2 or more references to the same parent"
     for named in sections.values():
-        message = "when parentRefs includes 2 or more references to the same parent"
         if len(named) > 1 and None in named:
             yield fault("gateway/parent-section", f"sectionName must be specified {message}", "", ["parentRefs"])
         elif len(set(named)) < len(named):
@@ -197,7 +197,7 @@ def duplicate_matches(rules: Sequence[Route], field: str) -> Iterator[InitErrorD
     for index, rule in enumerate(rules):
         for number, match in enumerate(rule.matches):
             first = seen.setdefault(match, index)
-            if first != index:
+            if first != index or match in rule.matches[:number]:
                 yield fault(
                     "gateway/duplicate-route",
                     f"{describe(match)} is matched by {field}[{first}] already, so this one is never reached",

@@ -131,6 +131,13 @@ def _problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
             rewrites |= item.url_rewrite is not None and item.url_rewrite.path is not None
         for number, backend in enumerate(route.backend_refs):
             path = f"routes[{index}].backend_refs[{number}]"
+            if (backend.group, backend.kind) != ("", "Service"):
+                yield Problem(
+                    f"ngrok's operator takes Services only, not {backend.kind}",
+                    f"{path}.kind",
+                    "lowering/backend-kind",
+                    "name a Service",
+                )
             if backend.namespace not in (None, namespace):
                 yield Problem(
                     f"the Service is in namespace {backend.namespace!r}, the route in {namespace!r}",

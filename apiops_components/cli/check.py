@@ -1,0 +1,65 @@
+"""``apiopsctl check``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from apiops_components.cli.options import env_option, no_color_option, project_option, team_option
+from apiops_components.cli.output import print_json
+
+if TYPE_CHECKING:
+    from apiops_components.guardrails.finding import Finding
+    from apiops_components.project import Project
+
+
+@click.command("check")
+@project_option
+@env_option
+@team_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@no_color_option
+def command(project: Project, env: str, team: str | None, form: str) -> int:
+    """Check the platform's guardrails over an environment.
+
+    Each finding names what breaks the guardrail, who answers for it, the likely fix and, where there is one, a request
+    that gets through. Exit 1 where a guardrail is broken; what the platform has waived is shown and breaks nothing.
+    """
+    from apiops_components import render  # noqa: PLC0415
+    from apiops_components.guardrails.check import check  # noqa: PLC0415
+
+    descriptions = project.descriptions(env, team)
+    render(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
+    rules = project.guardrails(env)
+    findings = check(descriptions, rules)
+    broken = [finding for finding in findings if not finding.waived]
+    apis = sum(len(gateway.apis) for description in descriptions for gateway in description.gateways)
+    if form == "json":
+        summary = {"guardrails": len(rules), "apis": apis, "broken": len(broken), "waived": len(findings) - len(broken)}
+        print_json({"environment": env, "summary": summary, "findings": [asdict(finding) for finding in findings]})
+    else:
+        _print(findings)
+        waived = len(findings) - len(broken)
+        verdict = f"{len(broken)} broken" if broken else "all hold"
+        click.secho(
+            f"{env}: {len(rules)} guardrails over {apis} APIs: {verdict}" + (f", {waived} waived" if waived else ""),
+            fg="red" if broken else "green",
+        )
+    return 1 if broken else 0
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        mark, colour = ("waived", "yellow") if finding.waived else ("broken", "red")
+        owner = f" (owner: {finding.owner})" if finding.owner else ""
+        click.secho(f"{mark}  {finding.guardrail}  {finding.subject}{owner}", fg=colour)
+        click.echo(f"        {finding.path}: {finding.message}")
+        if finding.request:
+            click.echo(f"        gets through: {finding.request}")
+        if finding.waived:
+            click.echo(f"        reason: {finding.waived}")
+        elif finding.hint:
+            click.echo(f"        fix: {finding.hint}")

@@ -1,0 +1,52 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["env_option", "no_color_option", "project_option", "team_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _project(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> Any:  # noqa: ARG001
+    from apiops_components.project import Project  # noqa: PLC0415
+
+    return Project.find(value or Path.cwd())
+
+
+def project_option(command: F) -> F:
+    """``--project``: gives the command a `Project`."""
+    return click.option(
+        "--project",
+        type=click.Path(path_type=Path, file_okay=False),
+        callback=_project,
+        help="Folder of the project  [default: the nearest one upwards with a Pulumi.yaml]",
+    )(command)
+
+
+def env_option(command: F) -> F:
+    """``--env``: which environment."""
+    return click.option("--env", required=True, metavar="ENV", help="Environment: the file Pulumi.ENV.yaml.")(command)
+
+
+def team_option(command: F) -> F:
+    """``--team``: one team alone."""
+    return click.option("--team", metavar="TEAM", help="Only this team  [default: the platform and all teams]")(command)
+
+
+def _no_color(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    if value or os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def no_color_option(command: F) -> F:
+    """``--no-color``, and the variable NO_COLOR."""
+    return click.option(
+        "--no-color", is_flag=True, expose_value=False, is_eager=True, callback=_no_color, help="Print without colour."
+    )(command)

@@ -1,0 +1,63 @@
+"""``apiopsctl render``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apiops_components.cli.options import env_option, no_color_option, project_option, team_option
+
+if TYPE_CHECKING:
+    from apiops_components.project import Project
+
+
+@click.command("render")
+@project_option
+@env_option
+@team_option
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write one file an object below DIR.")
+@click.option(
+    "--owner",
+    type=click.Choice(["gitops", "pulumi", "all"]),
+    default="all",
+    show_default=True,
+    help="Only what Argo CD applies from Git, or only what Pulumi applies.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where DIR differs from what would be written.")
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@no_color_option
+def command(project: Project, env: str, team: str | None, out: Path | None, owner: str, check: bool, form: Any) -> int:
+    """Print every Kubernetes manifest of an environment, or write one file an object.
+
+    Two runs over the same input give the same bytes. A secret's value is never part of it: its place shows as
+    <secret:name>. Guardrails are not run; that is `apiopsctl check`.
+    """
+    from apiops_components import render  # noqa: PLC0415
+    from apiops_components.delivery.tree import Tree, compare, write  # noqa: PLC0415
+    from apiops_components.documents import dump_all  # noqa: PLC0415
+
+    if check and out is None:
+        raise click.UsageError("--check compares with a folder: name it with --out")
+    manifests = [m for m in render(project.descriptions(env, team)) if owner in ("all", m.owner)]
+    if out is None:
+        if form == "json":
+            listed = {"apiVersion": "v1", "kind": "List", "items": [m.object for m in manifests]}
+            click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        else:
+            dump_all((m.object for m in manifests), sys.stdout)
+        return 0
+    tree = Tree.of(manifests, environment=env, form=form)
+    if check:
+        differences = compare(tree, out)
+        for difference in differences:
+            click.echo(f"{difference.what}: {out / difference.path}")
+        if differences:
+            click.echo(f"{len(differences)} files differ; write them with: render --env {env} --out {out}", err=True)
+        return 1 if differences else 0
+    written = write(tree, out)
+    click.echo(f"{len(tree.files)} manifests in {out}, {len(written)} files changed", err=True)
+    return 0

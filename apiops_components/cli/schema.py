@@ -1,0 +1,33 @@
+"""``apiopsctl schema``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+
+import click
+
+from apiops_components.cli.output import print_json
+
+
+@click.command("schema")
+@click.argument("model", required=False)
+def command(model: str | None) -> int:
+    """Print the JSON Schema of MODEL; without MODEL, the names of all models.
+
+    Environment is the settings of an environment (apiops:environment), TrafficPolicy a policy document.
+    """
+    import apiops_components as public  # noqa: PLC0415
+
+    homes = {name: home for name, home in public._HOME.items() if home.startswith("models.")}  # noqa: SLF001
+    if model is None:
+        for name in sorted(homes):
+            click.echo(name)
+        return 0
+    if model not in homes:
+        near = difflib.get_close_matches(model, homes, 1)
+        hint = f"; did you mean {near[0]}?" if near else "; `apiopsctl schema` lists them"
+        raise click.UsageError(f"unknown model {model!r}{hint}")
+    found = getattr(importlib.import_module(f"apiops_components.{homes[model]}"), model)
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **found.model_json_schema()})
+    return 0
