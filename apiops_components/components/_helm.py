@@ -11,6 +11,7 @@ from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 from apiops_components.components._base import Component
 from apiops_components.models.base import duration_seconds
 from apiops_components.models.helm import HelmChart
+from apiops_components.project import Project
 
 _HISTORY = 10
 
@@ -63,10 +64,11 @@ def _source(chart: HelmChart) -> str:
 def _located(path: str) -> str:
     """Where the provider finds a chart that the settings name relative to the project.
 
-    Pulumi starts program and providers in the folder of ``main``, such as ``stacks/``. The result stays relative, so
-    that two machines register the same inputs.
+    Pulumi starts programs and providers in the folder of ``main``, such as ``stacks/``. The result is relative to that,
+    wherever this runs, so that two machines, and the preview in process, register the same inputs.
     """
     if Path(path).is_absolute():
         return path
-    root = pulumi.runtime.get_root_directory() or Path.cwd()
-    return os.path.relpath(Path(root) / path)
+    root = Path(pulumi.runtime.get_root_directory() or ".").resolve()
+    start = Project.load(root).main if (root / "Pulumi.yaml").is_file() else root
+    return Path(os.path.relpath(root / path, start)).as_posix()
