@@ -10,9 +10,12 @@ import concurrent.futures
 import contextlib
 import contextvars
 import ctypes
+import gc
 import json
 import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -162,6 +165,8 @@ class _Session:
             self.raised = error
         finally:
             _close(loop)
+        if self.raised is not None:
+            _forget(self.raised, self._given.owns)
 
     async def _main(self) -> None:
         given = self._given
@@ -261,6 +266,23 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(loop.shutdown_asyncgens())
     asyncio.set_event_loop(None)
     loop.close()
+
+
+def _forget(error: BaseException, keep: Callable[[str], bool]) -> None:
+    """Lets go of what a failed run left half done in the SDK; the frames of the program itself stay for debuggers.
+
+    Otherwise coroutines that the SDK never came to await would warn of it later, in the middle of something else.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        cause: BaseException | None = error
+        while cause is not None:
+            for frame, _ in traceback.walk_tb(cause.__traceback__):
+                if not keep(frame.f_code.co_filename):
+                    with contextlib.suppress(RuntimeError):  # it is running
+                        frame.clear()
+            cause = cause.__cause__ or cause.__context__
+        gc.collect()
 
 
 def _registering(coroutine: Any) -> str:

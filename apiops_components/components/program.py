@@ -87,7 +87,7 @@ def record_program(
     try:
         with _as_a_process(project.main, printed):
             recording = run(lambda: _execute(file), given)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a program may raise anything; it is shown with its place)
         raise _explained(error, given, file) from None
     lines = tuple(Diagnostic("info", line) for line in printed.getvalue().splitlines() if line.strip())
     recording = _with(recording, lines)
@@ -163,8 +163,7 @@ def _place(error: BaseException, given: Circumstances, file: Path) -> tuple[str,
 
 
 def _raised_in(error: BaseException, name: str) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and Path(frames[-1].filename).name == name
+    return any(Path(frame.filename).name == name for frame in traceback.extract_tb(error.__traceback__))
 
 
 def _shown(file: Path) -> str:

@@ -1,0 +1,129 @@
+"""``apiopsctl preview``: the real Pulumi programs of a project in this process, every resource shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from apiops_components.errors import NotRunnable, Problem
+
+if TYPE_CHECKING:
+    from apiops_components.delivery.preview import Annotations, Preview
+    from apiops_components.project import Project
+
+Annotate = Callable[["Project", str], "Annotations"]
+"""What is known of an environment beside its resources: findings of the guardrails, routes, policies, owners."""
+
+_STYLES = {
+    "title": "bold",
+    "component": "bold cyan",
+    "type": "cyan",
+    "name": "",
+    "note": "dim",
+    "good": "green",
+    "error": "bold red",
+    "warning": "yellow",
+    "waived": "yellow",
+}
+
+
+@click.command("preview", short_help="Every resource of the Pulumi programs, run in this process.")
+@click.option("--project", "start", type=click.Path(path_type=Path), default=".", help="Folder of the project.")
+@click.option("--env", "environments", multiple=True, metavar="E", help="An environment; all of them by default.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json", "html"]), default="text")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead of standard output.")
+@click.option("--no-color", is_flag=True, help="Plain text on a terminal, too.")
+def preview(start: Path, environments: tuple[str, ...], form: str, out: Path | None, *, no_color: bool) -> None:
+    """Runs the Pulumi programs of a project in this process, without the pulumi program, a cloud or a cluster.
+
+    Shows every resource with its place in the tree, and what the guardrails say. Values that only exist after
+    deployment show as <unknown>, secrets as <secret>.
+    """
+    from apiops_components.project import Project  # noqa: PLC0415  (reads models only when it runs)
+
+    project = Project.find(start)
+    if not project.environments:
+        raise NotRunnable(Problem(f"there is no Pulumi.<env>.yaml in {project.config_dir}", code="project/environment"))
+    made = previewed(project, environments or project.environments, progress=True)
+    warnings_of(made)
+    if out is None and form == "text" and not no_color and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        _print_coloured(made)
+    else:
+        _write(rendered(made, form), out)
+    if made.failed:
+        raise SystemExit(1)
+
+
+def previewed(
+    project: Project, environments: Iterable[str], *, annotate: Annotate | None = None, progress: bool = False
+) -> Preview:
+    """Runs the programs of each environment.
+
+    Raises:
+        ApiOpsError: One of them failed; with the file and line of its own code.
+    """
+    from apiops_components.components.program import preview_programs  # noqa: PLC0415  (loads pulumi)
+    from apiops_components.delivery.preview import Annotations, EnvironmentPreview, Preview  # noqa: PLC0415
+
+    made = []
+    for env in _with_progress(tuple(environments), shown=progress):
+        known = annotate(project, env) if annotate else Annotations()
+        made.append(EnvironmentPreview(env, preview_programs(project, env), known))
+    return Preview(project.name, tuple(made))
+
+
+def rendered(made: Preview, form: str) -> str:
+    """The preview in one of the forms of ``--format``."""
+    if form == "json":
+        return json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n"
+    if form == "html":
+        from apiops_components.delivery.report import html  # noqa: PLC0415
+
+        return html(made)
+    from apiops_components.delivery import preview_text  # noqa: PLC0415
+
+    return preview_text.markdown(made) if form == "markdown" else preview_text.plain(made)
+
+
+def warnings_of(made: Preview) -> None:
+    """Prints what the programs warned of, on standard error."""
+    for environment in made.environments:
+        for program in environment.programs:
+            for diagnostic in program.recording.diagnostics:
+                if diagnostic.severity == "warning":
+                    about = f" ({diagnostic.urn})" if diagnostic.urn else ""
+                    click.echo(f"warning: {environment.name}: {diagnostic.message}{about}", err=True)
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+
+
+def _print_coloured(made: Preview) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from apiops_components.delivery.preview_text import lines  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    for line in lines(made):
+        console.print(Text.assemble(*((text, _STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
+
+
+def _with_progress(environments: tuple[str, ...], *, shown: bool) -> Iterable[str]:
+    if not shown or not sys.stderr.isatty():
+        return environments
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import track  # noqa: PLC0415
+
+    return track(environments, "Previewing", console=Console(stderr=True), transient=True)

@@ -1,0 +1,195 @@
+"""A preview for people: a tree of resources for terminals and logs, Markdown for comments on a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from apiops_components.delivery.preview import (
+    EnvironmentPreview,
+    Finding,
+    Node,
+    Preview,
+    ProgramPreview,
+    count,
+    tree,
+)
+from apiops_components.delivery.recording import RecordedResource
+
+__all__ = ["Line", "lines", "markdown", "plain"]
+
+Line = tuple[tuple[str, str], ...]
+"""Pieces of text, each with the name of its style: ``title``, ``type``, ``name``, ``note``, ``error`` … or none."""
+
+_SHOWN_VALUE = 72  # characters of an output's value that fit on a line beside its name
+
+
+def plain(preview: Preview) -> str:
+    """The tree without any styling."""
+    return "".join("".join(text for text, _ in line) + "\n" for line in lines(preview))
+
+
+def lines(preview: Preview) -> Iterator[Line]:
+    """The tree of every environment, with counts, outputs and findings."""
+    for index, environment in enumerate(preview.environments):
+        if index:
+            yield ()
+        yield from _environment(environment)
+
+
+def _environment(environment: EnvironmentPreview) -> Iterator[Line]:
+    yield ((environment.name, "title"), (f"  {_counted(count(environment.resources))}", "note"))
+    for program in environment.programs:
+        yield from _program(program)
+    yield from _findings(environment)
+
+
+def _program(program: ProgramPreview) -> Iterator[Line]:
+    recording = program.recording
+    title = f"team {program.team}" if program.team else "platform"
+    counted = _counted(count(recording.resources))
+    yield (
+        ("  ", ""),
+        (title, "title"),
+        (f"  {recording.project}/{recording.stack}, {counted}", "note"),
+    )
+    nodes = tree(recording)
+    for position, node in enumerate(nodes):
+        yield from _node(node, "  ", last=position == len(nodes) - 1)
+    if recording.outputs:
+        yield (("  outputs", "note"),)
+        width = max(map(len, recording.outputs))
+        for name, value in recording.outputs.items():
+            yield (("    ", ""), (f"{name:<{width}}", "name"), (f"  {_short(value)}", ""))
+
+
+def _node(node: Node, indent: str, *, last: bool) -> Iterator[Line]:
+    resource = node.resource
+    notes = notes_of(resource)
+    if node.children:
+        notes.insert(0, f"{node.size - 1} below")
+    yield (
+        (f"{indent}{'└─' if last else '├─'} ", "note"),
+        (resource.type, "component" if not resource.custom else "type"),
+        (f"  {resource.name}", "name"),
+        (f"  ({', '.join(notes)})" if notes else "", "note"),
+    )
+    below = indent + ("   " if last else "│  ")
+    for position, child in enumerate(node.children):
+        yield from _node(child, below, last=position == len(node.children) - 1)
+
+
+def notes_of(resource: RecordedResource) -> list[str]:
+    """What is special about a resource, in a word each."""
+    notes = {
+        "read": resource.read,
+        "imported": bool(resource.id) and not resource.read,
+        "protected": resource.protect,
+        "retained": resource.retain_on_delete,
+        "children not shown": resource.remote,
+    }
+    return [note for note, holds in notes.items() if holds]
+
+
+def _findings(environment: EnvironmentPreview) -> Iterator[Line]:
+    known = environment.known
+    if not known.checked:
+        return
+    if not known.findings:
+        yield (("  guardrails: ", "note"), ("all hold", "good"))
+        return
+    yield ((f"  guardrails: {_severities(known.findings)}", "note"),)
+    for finding in known.findings:
+        where = " ".join(part for part in (finding.document, finding.path) if part)
+        owner = f" (owner: {finding.owner})" if finding.owner else ""
+        yield (
+            ("    ", ""),
+            (finding.severity, finding.severity),
+            (f" {finding.code}", "name"),
+            (f"  {where}{owner}: {finding.message}" if where else f"  {finding.message}{owner}", ""),
+        )
+        for label, text in (("request", finding.request), ("hint", finding.hint), ("reason", finding.reason)):
+            if text:
+                yield ((f"      {label}: {text}", "note"),)
+
+
+def _counted(counts: Mapping[str, Any]) -> str:
+    return f"{_plural(counts['resources'], 'resource')}, {_plural(counts['components'], 'component')} among them"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _severities(findings: tuple[Finding, ...]) -> str:
+    names = {"error": "broken", "warning": "to look at", "waived": "waived"}
+    numbers = {name: sum(f.severity == severity for f in findings) for severity, name in names.items()}
+    return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _SHOWN_VALUE else f"{text[: _SHOWN_VALUE - 1]}…"
+
+
+def markdown(preview: Preview) -> str:
+    """Tables and folded trees, for a comment on a change."""
+    parts = [f"## Preview of `{_code(preview.project)}`", _summary_table(preview)]
+    for environment in preview.environments:
+        parts.append(f"### {_cell(environment.name)}")
+        if environment.known.findings:
+            parts.append(_findings_table(environment.known.findings))
+        text = "".join("".join(piece for piece, _ in line) + "\n" for line in _programs(environment))
+        summary = _counted(count(environment.resources))
+        fence = "`" * max(3, _longest_run(text) + 1)
+        parts.append(f"<details><summary>{summary}</summary>\n\n{fence}text\n{text}{fence}\n\n</details>")
+    return "\n\n".join(parts) + "\n"
+
+
+def _programs(environment: EnvironmentPreview) -> Iterator[Line]:
+    for program in environment.programs:
+        yield from _program(program)
+
+
+def _summary_table(preview: Preview) -> str:
+    rows = ["| environment | resources | components | guardrails |", "|---|--:|--:|---|"]
+    for environment in preview.environments:
+        counts, known = count(environment.resources), environment.known
+        result = (_severities(known.findings) or "all hold") if known.checked else "not checked"
+        rows.append(f"| {_cell(environment.name)} | {counts['resources']} | {counts['components']} | {result} |")
+    return "\n".join(rows)
+
+
+def _findings_table(findings: tuple[Finding, ...]) -> str:
+    rows = ["| | guardrail | object | owner | what |", "|---|---|---|---|---|"]
+    for finding in findings:
+        where = " ".join(part for part in (finding.document, finding.path) if part)
+        what = "<br>".join(
+            [_cell(finding.message)]
+            + [
+                f"{label}: {_cell(text)}"
+                for label, text in (("request", finding.request), ("hint", finding.hint), ("reason", finding.reason))
+                if text
+            ]
+        )
+        cells = (finding.severity, finding.code, where, finding.owner)
+        rows.append("| " + " | ".join([*map(_cell, cells), what]) + " |")
+    return "\n".join(rows)
+
+
+def _cell(text: str) -> str:
+    """Text that no Markdown or HTML in it can leave its cell with."""
+    escaped = "".join(f"\\{letter}" if letter in "\\`*_{}[]()#+!|~" else letter for letter in " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())
+
+
+def _longest_run(text: str) -> int:
+    longest = current = 0
+    for letter in text:
+        current = current + 1 if letter == "`" else 0
+        longest = max(longest, current)
+    return longest
