@@ -18,6 +18,7 @@ def command(model: str | None) -> int:
     Environment is the settings of an environment (apiops:environment), TrafficPolicy a policy document.
     """
     import apiops_components as public  # noqa: PLC0415
+    from apiops_components.models.docs import documented_schema  # noqa: PLC0415
 
     homes = {name: home for name, home in public._HOME.items() if home.startswith("models.")}  # noqa: SLF001
     if model is None:
@@ -29,5 +30,5 @@ def command(model: str | None) -> int:
         hint = f"; did you mean {near[0]}?" if near else "; `apiopsctl schema` lists them"
         raise click.UsageError(f"unknown model {model!r}{hint}")
     found = getattr(importlib.import_module(f"apiops_components.{homes[model]}"), model)
-    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **found.model_json_schema()})
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **documented_schema(found)})
     return 0

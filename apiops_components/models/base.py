@@ -58,9 +58,7 @@ class Model(BaseModel):
     Schemas are built on first use, so that importing a module of models costs little.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, validate_default=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class KubernetesModel(Model):

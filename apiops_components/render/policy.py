@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apiops_components.models.policy.action import document
 from apiops_components.models.policy.document import PHASES, Rule, TrafficPolicy
+from apiops_components.models.policy.union import document
 
 __all__ = ["policy_document", "policy_object"]
 

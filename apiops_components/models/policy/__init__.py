@@ -1,1 +1,1 @@
-"""ngrok's traffic policies: `action` (what they share), `actions`, `document` (phases and rules), `cel`."""
+"""ngrok's traffic policies: `action` (what they share), `actions`, `union`, `document` (phases and rules), `cel`."""

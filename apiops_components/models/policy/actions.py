@@ -22,9 +22,9 @@ from apiops_components.models.base import (
     fault,
     raise_faults,
 )
-from apiops_components.models.policy.action import Action, Text, action
+from apiops_components.models.policy.action import Action, Text
 
-__all__ = ["AddHeaders", "CustomResponse", "Deny", "JwtValidation", "RateLimit", "RemoveHeaders"]
+__all__ = ["ACTIONS", "AddHeaders", "CustomResponse", "Deny", "JwtValidation", "RateLimit", "RemoveHeaders"]
 
 _REQUEST = frozenset({"on_http_request"})
 _HTTP = frozenset({"on_http_request", "on_http_response"})
@@ -111,7 +111,6 @@ class Jws(Model):
     """The keys that signatures are checked with."""
 
 
-@action
 class JwtValidation(Action):
     """Lets a request through only with a valid JSON Web Token; 10 units a request.
 
@@ -191,7 +190,6 @@ def _rate(text: str) -> str:
     return text
 
 
-@action
 class RateLimit(Action):
     """Answers 429 with ``retry-after`` once a bucket is full; counted by each ngrok server for itself."""
 
@@ -224,7 +222,6 @@ class RateLimit(Action):
 # --- responses -----------------------------------------------------------------------------------------------------
 
 
-@action
 class CustomResponse(Action):
     """Answers in place of the backend, or changes the backend's answer."""
 
@@ -246,7 +243,6 @@ class CustomResponse(Action):
             yield ("headers", name), value, "template"
 
 
-@action
 class Deny(Action):
     """Refuses the request."""
 
@@ -262,7 +258,6 @@ class Deny(Action):
 # --- headers -------------------------------------------------------------------------------------------------------
 
 
-@action
 class AddHeaders(Action):
     """Adds headers to the request or the response; ``host`` is replaced."""
 
@@ -277,7 +272,6 @@ class AddHeaders(Action):
             yield ("headers", name), value, "template"
 
 
-@action
 class RemoveHeaders(Action):
     """Removes headers from the request or the response."""
 
@@ -286,3 +280,9 @@ class RemoveHeaders(Action):
 
     headers: tuple[_SettableHeader, ...] = Field(min_length=1, max_length=10)
     """1 to 10 names."""
+
+
+ACTIONS: Mapping[str, type[Action]] = {
+    cls.type: cls for cls in (AddHeaders, CustomResponse, Deny, JwtValidation, RateLimit, RemoveHeaders)
+}
+"""Every action by ngrok's name."""

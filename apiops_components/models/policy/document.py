@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import CheckedModel, Model, fault, raise_faults
-from apiops_components.models.policy.action import Action, AnyAction, Phase
+from apiops_components.models.policy.action import Action, Phase
 from apiops_components.models.policy.cel import expression_fault, template_faults
+from apiops_components.models.policy.union import AnyAction
 
 __all__ = ["PHASES", "Rule", "TrafficPolicy"]
 
