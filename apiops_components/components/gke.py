@@ -1,6 +1,5 @@
 """A hardened, private cluster at Google (GKE Standard)."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,8 +78,12 @@ class GkeCluster(Component):
 
 def _pool_name(spec: GkeSpec) -> str:
     # Named by what cannot be changed in place, a pool that replaces another stands beside it until the pods have moved.
-    fixed = f"spot={spec.node_pool.spot} secure_boot={spec.node_pool.secure_boot}"
-    return f"nodes-{hashlib.sha256(fixed.encode()).hexdigest()[:6]}"
+    parts = ["nodes"]
+    if spec.node_pool.spot:
+        parts.append("spot")
+    if not spec.node_pool.secure_boot:
+        parts.append("any-boot")
+    return "-".join(parts)
 
 
 def _kubeconfig(cluster: container.Cluster, spec: GkeSpec) -> pulumi.Output[str]:

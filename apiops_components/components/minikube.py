@@ -58,12 +58,11 @@ minikube delete --profile "$PROFILE" >&2
 rm -f "$KUBECONFIG"
 """
 
-# The port of the API server changes when Docker restarts the node. Where the cluster does not answer, the kubeconfig of
-# its start has to do: the preview goes on, and says later what cannot be reached.
+# The port of the API server changes when Docker restarts the node. Nothing printed: the cluster is not there.
 _REFRESH = f"""\
 {_PRELUDE}
 minikube update-context --profile "$PROFILE" >&2 || true
-{_KUBECONFIG.strip()} 2>/dev/null || printf '%s\\n' "$STARTED_WITH"
+{_KUBECONFIG.strip()} 2>/dev/null || true
 """
 
 _ADDON_ON = f"""\
@@ -185,11 +184,14 @@ class MinikubeCluster(Component):
 
 
 def _current_kubeconfig(cluster: local.Command, profile: Mapping[str, str]) -> pulumi.Output[str]:
-    # Taking the captured kubeconfig as an input makes the first preview, when there is none yet, skip the run.
     now = local.run_output(
         command=_REFRESH,
         interpreter=_SHELL,
-        environment=cluster.stdout.apply(lambda text: {**profile, "STARTED_WITH": text}),
+        # Without an id there is no cluster yet: an unknown argument makes the first preview skip the run.
+        environment=cluster.id.apply(lambda cluster_id: {**profile, "CLUSTER": cluster_id}),
         logging=local.Logging.NONE,
     )
-    return pulumi.Output.secret(now.stdout)
+    # Where the cluster is not there, the kubeconfig of its start has to do: the preview goes on, and says what cannot
+    # be reached where that matters.
+    newest = pulumi.Output.all(now.stdout, cluster.stdout).apply(lambda texts: texts[0] or texts[1])
+    return pulumi.Output.secret(newest)

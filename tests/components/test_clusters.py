@@ -1,0 +1,119 @@
+"""What all clusters have in common, so that a stack differs only in settings."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pytest
+
+from apiops_components.components.existing import ExistingCluster
+from apiops_components.components.gke import GkeCluster
+from apiops_components.components.minikube import MinikubeCluster
+from apiops_components.testing.pulumi import SECRET, record
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: dev
+contexts: [{name: dev, context: {cluster: dev, user: dev}}]
+clusters: [{name: dev, cluster: {server: "https://127.0.0.1:6443"}}]
+users: [{name: dev, user: {token: the-token-of-dev}}]
+"""
+GKE = {"project": "acme-prod", "region": "europe-west1", "dns_endpoint": True}
+
+
+def gke(name, opts=None):
+    return GkeCluster(name, {**GKE, "name": f"acme-{name}"}, opts=opts)
+
+
+def minikube(name, opts=None):
+    return MinikubeCluster(name, {}, opts=opts)
+
+
+def existing(name, opts=None):
+    return ExistingCluster(name, {"kubeconfig_secret": "kubeconfig"}, kubeconfig=KUBECONFIG, opts=opts)
+
+
+ALL = pytest.mark.parametrize("make", [gke, minikube, existing])
+
+
+@ALL
+def test_every_cluster_has_the_same_outputs(make):
+    def program():
+        cluster = make("one")
+        assert isinstance(cluster.provider, kubernetes.Provider)
+        pulumi.export("name", cluster.cluster_name)
+        pulumi.export("kubeconfig", cluster.kubeconfig)
+
+    recording = record(program)
+    component = next(r for r in recording.resources if r.type.startswith("apiops:index:"))
+    assert set(component.outputs) == {"cluster_name", "kubeconfig"}
+    assert recording.outputs["kubeconfig"] is SECRET
+    assert component.outputs["kubeconfig"] is SECRET
+    assert recording.outputs["name"] == {"gke": "acme-one", "minikube": "one", "existing": "dev"}[make.__name__]
+
+
+@ALL
+def test_the_component_is_the_parent_of_everything_and_keeps_nothing_in_its_own_inputs(make):
+    recording = record(lambda: make("one"))
+    component, *children = sorted(recording.resources, key=lambda r: r.custom)
+    assert component.inputs == {}
+    assert children
+    assert {child.parent for child in children} == {component.urn}
+    assert all(child.name.startswith("one-") for child in children)
+
+
+@ALL
+def test_two_in_one_stack_share_no_name_neither_logical_nor_physical(make):
+    def program():
+        make("one")
+        make("two")
+
+    recording = record(program)
+    urns = [r.urn for r in recording.resources]
+    assert len(urns) == len(set(urns))
+    physical = [
+        (r.type, r.inputs[key])
+        for r in recording.resources
+        for key in ("name", "accountId")
+        if key in r.inputs and r.type != "gcp:container/nodePool:NodePool"  # its name is unique in its cluster alone
+    ]
+    assert len(physical) == len(set(physical))
+    profiles = [r.inputs["environment"]["PROFILE"] for r in recording.of_type("command:local:Command")]
+    assert set(profiles) == ({"one", "two"} if make is minikube else set())
+
+
+@ALL
+def test_the_provider_applies_on_the_server_and_is_identified_by_a_value_known_in_a_preview(make):
+    provider = record(lambda: make("one")).one("pulumi:providers:kubernetes", "one-provider")
+    assert provider.inputs == {
+        "kubeconfig": SECRET,
+        "clusterIdentifier": {
+            "gke": "projects/acme-prod/locations/europe-west1/clusters/acme-one",
+            "minikube": "minikube/one",
+            "existing": "https://127.0.0.1:6443",
+        }[make.__name__],
+        "deleteUnreachable": "false" if make is existing else "true",
+        "enableServerSideApply": "true",
+    }
+
+
+@ALL
+def test_what_depends_on_the_component_comes_after_its_provider(make):
+    def program():
+        kubernetes.core.v1.Namespace(
+            "after", metadata={"name": "after"}, opts=pulumi.ResourceOptions(depends_on=[make("one")])
+        )
+
+    recording = record(program)
+    after = recording.one(name="after")
+    assert recording.one("pulumi:providers:kubernetes").urn in after.dependencies
+
+
+@ALL
+def test_options_of_the_caller_go_to_the_component(make):
+    def program():
+        make("one", pulumi.ResourceOptions(aliases=[pulumi.Alias(name="former")]))
+
+    recording = record(program)
+    component, *children = sorted(recording.resources, key=lambda r: r.custom)
+    assert component.aliases == ({"name": "former"},)
+    assert not [child.name for child in children if {"name": "former"} in child.aliases]

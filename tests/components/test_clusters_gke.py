@@ -1,0 +1,404 @@
+import base64
+
+import pytest
+import yaml
+
+from apiops_components.components.gke import GkeCluster
+from apiops_components.errors import InvalidInput
+from apiops_components.testing.pulumi import UNKNOWN, record
+
+SPEC = {
+    "name": "acme-prod",
+    "project": "acme-prod",
+    "region": "europe-west1",
+    "authorized_networks": [{"name": "vpn", "cidr": "10.8.0.0/16"}],
+}
+CLUSTER = "gcp:container/cluster:Cluster"
+POOL = "gcp:container/nodePool:NodePool"
+AUTHORITY = base64.b64encode(b"certificate").decode()
+
+
+def recorded(**changes):
+    return record(lambda: GkeCluster("prod", {**SPEC, **changes}))
+
+
+def cluster(**changes):
+    return recorded(**changes).one(CLUSTER)
+
+
+def pool(**changes):
+    return recorded(**changes).one(POOL)
+
+
+def test_the_whole_cluster_is_hardened_by_default():
+    assert cluster().inputs == {
+        "name": "acme-prod",
+        "project": "acme-prod",
+        "location": "europe-west1",
+        "resourceLabels": {"managed-by": "pulumi"},
+        "deletionProtection": True,
+        "removeDefaultNodePool": True,
+        "initialNodeCount": 1,
+        "releaseChannel": {"channel": "REGULAR"},
+        "maintenancePolicy": {
+            "recurringWindow": {
+                "startTime": "2024-01-06T01:00:00Z",
+                "endTime": "2024-01-06T07:00:00Z",
+                "recurrence": "FREQ=WEEKLY;BYDAY=SA,SU",
+            }
+        },
+        "network": UNKNOWN,
+        "subnetwork": UNKNOWN,
+        "networkingMode": "VPC_NATIVE",
+        "ipAllocationPolicy": {
+            "clusterSecondaryRangeName": "pods",
+            "servicesSecondaryRangeName": "services",
+            "stackType": "IPV4",
+        },
+        "datapathProvider": "ADVANCED_DATAPATH",
+        "networkPolicy": {"enabled": False},
+        "enableIntranodeVisibility": True,
+        "serviceExternalIpsConfig": {"enabled": False},
+        "gatewayApiConfig": {"channel": "CHANNEL_STANDARD"},
+        "addonsConfig": {
+            "httpLoadBalancing": {"disabled": False},
+            "horizontalPodAutoscaling": {"disabled": False},
+            "networkPolicyConfig": {"disabled": True},
+            "dnsCacheConfig": {"enabled": True},
+            "gcePersistentDiskCsiDriverConfig": {"enabled": True},
+        },
+        "privateClusterConfig": {
+            "enablePrivateNodes": True,
+            "enablePrivateEndpoint": True,
+            "masterIpv4CidrBlock": "172.16.0.0/28",
+            "masterGlobalAccessConfig": {"enabled": True},
+        },
+        "masterAuthorizedNetworksConfig": {
+            "cidrBlocks": [{"cidrBlock": "10.8.0.0/16", "displayName": "vpn"}],
+            "gcpPublicCidrsAccessEnabled": False,
+            "privateEndpointEnforcementEnabled": True,
+        },
+        "controlPlaneEndpointsConfig": {
+            "dnsEndpointConfig": {
+                "allowExternalTraffic": False,
+                "enableK8sTokensViaDns": False,
+                "enableK8sCertsViaDns": False,
+            }
+        },
+        "masterAuth": {"clientCertificateConfig": {"issueClientCertificate": False}},
+        "anonymousAuthenticationConfig": {"mode": "LIMITED"},
+        "rbacBindingConfig": {
+            "enableInsecureBindingSystemAuthenticated": False,
+            "enableInsecureBindingSystemUnauthenticated": False,
+        },
+        "enableLegacyAbac": False,
+        "enableKubernetesAlpha": False,
+        "workloadIdentityConfig": {"workloadPool": "acme-prod.svc.id.goog"},
+        "enableShieldedNodes": True,
+        "nodePoolDefaults": {"nodeConfigDefaults": {"insecureKubeletReadonlyPortEnabled": "FALSE"}},
+        "binaryAuthorization": {"evaluationMode": "PROJECT_SINGLETON_POLICY_ENFORCE"},
+        "databaseEncryption": {"state": "ENCRYPTED", "keyName": UNKNOWN},
+        "securityPostureConfig": {"mode": "BASIC", "vulnerabilityMode": "VULNERABILITY_BASIC"},
+        "loggingConfig": {
+            "enableComponents": ["SYSTEM_COMPONENTS", "WORKLOADS", "APISERVER", "CONTROLLER_MANAGER", "SCHEDULER"]
+        },
+        "monitoringConfig": {
+            "enableComponents": ["SYSTEM_COMPONENTS"],
+            "managedPrometheus": {"enabled": True},
+            "advancedDatapathObservabilityConfig": {"enableMetrics": True, "enableRelay": False},
+        },
+        "costManagementConfig": {"enabled": True},
+    }
+
+
+def test_the_whole_node_pool_is_hardened_by_default():
+    resource = pool()
+    assert resource.inputs == {
+        "name": "nodes",
+        "project": "acme-prod",
+        "location": "europe-west1",
+        "cluster": UNKNOWN,
+        "initialNodeCount": 1,
+        "autoscaling": {"totalMinNodeCount": 3, "totalMaxNodeCount": 9, "locationPolicy": "BALANCED"},
+        "management": {"autoRepair": True, "autoUpgrade": True},
+        "upgradeSettings": {"strategy": "SURGE", "maxSurge": 1, "maxUnavailable": 0},
+        "nodeDrainConfigs": [{"respectPdbDuringNodePoolDeletion": True}],
+        "networkConfig": {"enablePrivateNodes": True},
+        "nodeConfig": {
+            "machineType": "e2-standard-4",
+            "diskSizeGb": 100,
+            "diskType": "pd-balanced",
+            "spot": False,
+            "imageType": "COS_CONTAINERD",
+            "serviceAccount": UNKNOWN,
+            "oauthScopes": ["https://www.googleapis.com/auth/cloud-platform"],
+            "resourceLabels": {"managed-by": "pulumi"},
+            "metadata": {"disable-legacy-endpoints": "true"},
+            "workloadMetadataConfig": {"mode": "GKE_METADATA"},
+            "shieldedInstanceConfig": {"enableSecureBoot": True, "enableIntegrityMonitoring": True},
+            "kubeletConfig": {"insecureKubeletReadonlyPortEnabled": "FALSE"},
+        },
+    }
+    assert resource.ignore_changes == ("initialNodeCount",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "expected"),
+    [
+        ({"zones": ["europe-west1-b", "europe-west1-c"]}, "nodeLocations", ["europe-west1-b", "europe-west1-c"]),
+        ({"labels": {"team": "platform"}}, "resourceLabels", {"team": "platform", "managed-by": "pulumi"}),
+        ({"deletion_protection": False}, "deletionProtection", False),
+        ({"release_channel": "stable"}, "releaseChannel.channel", "STABLE"),
+        (
+            {"maintenance": {"days": ["TU", "MO"], "start": "22:30", "hours": 8}},
+            "maintenancePolicy.recurringWindow",
+            {
+                "startTime": "2024-01-01T22:30:00Z",
+                "endTime": "2024-01-02T06:30:00Z",
+                "recurrence": "FREQ=WEEKLY;BYDAY=TU,MO",
+            },
+        ),
+        ({"intranode_visibility": False}, "enableIntranodeVisibility", False),
+        ({"encrypt_between_nodes": True}, "inTransitEncryptionConfig", "IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"),
+        ({"private_endpoint": False}, "privateClusterConfig.enablePrivateEndpoint", False),
+        (
+            {"network": {"control_plane_cidr": "172.20.0.16/28"}},
+            "privateClusterConfig.masterIpv4CidrBlock",
+            "172.20.0.16/28",
+        ),
+        ({"dns_endpoint": True}, "controlPlaneEndpointsConfig.dnsEndpointConfig.allowExternalTraffic", True),
+        (
+            {"dns_endpoint": True, "authorized_networks": []},
+            "masterAuthorizedNetworksConfig.cidrBlocks",
+            [],
+        ),
+        (
+            {"rbac_groups_domain": "acme.example"},
+            "authenticatorGroupsConfig.securityGroup",
+            "gke-security-groups@acme.example",
+        ),
+        ({"binary_authorization": False}, "binaryAuthorization.evaluationMode", "DISABLED"),
+        ({"security_posture": "enterprise"}, "securityPostureConfig.mode", "ENTERPRISE"),
+        ({"vulnerability_scan": "disabled"}, "securityPostureConfig.vulnerabilityMode", "VULNERABILITY_DISABLED"),
+        ({"managed_prometheus": False}, "monitoringConfig.managedPrometheus.enabled", False),
+        (
+            {"secrets_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
+            "databaseEncryption.keyName",
+            "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
+        ),
+    ],
+)
+def test_a_setting_of_the_cluster_arrives(changes, path, expected):
+    value = cluster(**changes).inputs
+    for key in path.split("."):
+        value = value[key]
+    assert value == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "expected"),
+    [
+        ({"machine_type": "n2-standard-8"}, "nodeConfig.machineType", "n2-standard-8"),
+        ({"min_nodes": 4, "max_nodes": 12}, "autoscaling.totalMaxNodeCount", 12),
+        ({"min_nodes": 4, "max_nodes": 12}, "initialNodeCount", 2),
+        ({"disk_gb": 50}, "nodeConfig.diskSizeGb", 50),
+        ({"disk_type": "pd-ssd"}, "nodeConfig.diskType", "pd-ssd"),
+        ({"spot": True}, "nodeConfig.spot", True),
+        ({"secure_boot": False}, "nodeConfig.shieldedInstanceConfig.enableSecureBoot", False),
+    ],
+)
+def test_a_setting_of_the_nodes_arrives(changes, path, expected):
+    value = pool(node_pool=changes).inputs
+    for key in path.split("."):
+        value = value[key]
+    assert value == expected
+
+
+def test_a_pool_that_must_be_replaced_has_another_name_so_that_both_can_stand():
+    names = [
+        pool(node_pool=changes).inputs["name"]
+        for changes in ({}, {"machine_type": "n2-standard-8"}, {"spot": True}, {"secure_boot": False})
+    ]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+
+
+def test_the_network_is_the_clusters_own_with_flow_logs_and_a_way_out():
+    recording = recorded()
+    assert recording.one("gcp:compute/network:Network").inputs == {
+        "name": "acme-prod",
+        "project": "acme-prod",
+        "autoCreateSubnetworks": False,
+        "routingMode": "REGIONAL",
+    }
+    assert recording.one("gcp:compute/subnetwork:Subnetwork").inputs == {
+        "name": "acme-prod-nodes",
+        "project": "acme-prod",
+        "region": "europe-west1",
+        "network": UNKNOWN,
+        "ipCidrRange": "10.0.0.0/20",
+        "stackType": "IPV4_ONLY",
+        "privateIpGoogleAccess": True,
+        "secondaryIpRanges": [
+            {"rangeName": "pods", "ipCidrRange": "10.16.0.0/14"},
+            {"rangeName": "services", "ipCidrRange": "10.32.0.0/20"},
+        ],
+        "logConfig": {
+            "aggregationInterval": "INTERVAL_5_SEC",
+            "flowSampling": 0.5,
+            "metadata": "INCLUDE_ALL_METADATA",
+        },
+    }
+    assert recording.one("gcp:compute/routerNat:RouterNat").inputs == {
+        "name": "acme-prod",
+        "project": "acme-prod",
+        "region": "europe-west1",
+        "router": "acme-prod",
+        "natIpAllocateOption": "AUTO_ONLY",
+        "sourceSubnetworkIpRangesToNat": "LIST_OF_SUBNETWORKS",
+        "subnetworks": [{"name": UNKNOWN, "sourceIpRangesToNats": ["ALL_IP_RANGES"]}],
+        "logConfig": {"enable": True, "filter": "ERRORS_ONLY"},
+    }
+
+
+def test_services_are_switched_on_first_and_never_off():
+    recording = recorded()
+    services = recording.of_type("gcp:projects/service:Service")
+    assert {(s.inputs["disableOnDestroy"], s.inputs["disableDependentServices"]) for s in services} == {(False, False)}
+    assert {"container.googleapis.com", "compute.googleapis.com", "cloudkms.googleapis.com"} <= {
+        s.inputs["service"] for s in services
+    }
+    by_urn = {r.urn: r for r in recording.resources}
+
+    def before(resource, seen):
+        for urn in resource.dependencies:
+            if urn not in seen:
+                seen.add(urn)
+                before(by_urn[urn], seen)
+        return seen
+
+    for resource in recording.resources:
+        if resource.custom and resource not in services:
+            assert {s.urn for s in services} <= before(resource, set()), resource.name
+
+
+def test_nodes_have_an_account_with_the_least_role():
+    recording = recorded(image_repositories=["projects/acme-images/locations/europe/repositories/apis"])
+    assert recording.one("gcp:serviceaccount/account:Account").inputs["accountId"] == "acme-prod-nodes"
+    roles = {r.inputs["role"] for r in recording.resources if "role" in r.inputs}
+    assert roles == {
+        "roles/container.defaultNodeServiceAccount",
+        "roles/artifactregistry.reader",
+        "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+    }
+    reader = recording.one("gcp:artifactregistry/repositoryIamMember:RepositoryIamMember")
+    assert (reader.inputs["project"], reader.inputs["location"], reader.inputs["repository"]) == (
+        "acme-images",
+        "europe",
+        "apis",
+    )
+
+
+def test_nodes_come_after_their_role_and_their_way_out():
+    recording = recorded()
+    needed = {
+        recording.one(kind).urn
+        for kind in (
+            CLUSTER,
+            "gcp:compute/routerNat:RouterNat",
+            "gcp:projects/iAMMember:IAMMember",
+            "gcp:serviceaccount/account:Account",
+        )
+    }
+    assert needed <= set(recording.one(POOL).dependencies)
+
+
+def test_everything_in_the_cluster_comes_after_the_nodes():
+    recording = recorded()
+    provider = recording.one("pulumi:providers:kubernetes")
+    assert recording.one(POOL).urn in provider.dependencies
+
+
+def test_the_key_rotates_outlives_the_stack_and_is_usable_before_the_cluster_starts():
+    recording = recorded()
+    ring = recording.one("gcp:kms/keyRing:KeyRing")
+    key = recording.one("gcp:kms/cryptoKey:CryptoKey")
+    grant = recording.one("gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember")
+    assert key.inputs["rotationPeriod"] == "7776000s"
+    assert [(r.protect, r.retain_on_delete) for r in (ring, key)] == [(True, True)] * 2
+    # Google keeps the name of a key ring for ever: a fixed one could not be created a second time.
+    assert "name" not in ring.inputs
+    assert "name" not in key.inputs
+    assert grant.inputs["role"] == "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+    assert grant.urn in recording.one(CLUSTER).dependencies
+
+
+def test_a_key_that_is_given_is_used_and_none_made():
+    recording = recorded(secrets_key="projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k")
+    assert not [r for r in recording.resources if r.type.startswith("gcp:kms/")]
+
+
+@pytest.mark.parametrize("protection", [True, False])
+def test_protection_is_what_the_settings_say(protection):
+    recording = recorded(deletion_protection=protection)
+    protected = {r.type for r in recording.resources if r.protect}
+    assert protected == ({CLUSTER, "gcp:kms/keyRing:KeyRing", "gcp:kms/cryptoKey:CryptoKey"} if protection else set())
+    # Keys stay in any case: without them no backup can be read.
+    assert recording.one("gcp:kms/cryptoKey:CryptoKey").retain_on_delete
+
+
+def kubeconfig_of(**changes):
+    found = []
+
+    def program():
+        GkeCluster("prod", {**SPEC, **changes}).kubeconfig.apply(found.append)
+
+    def outputs(resource):
+        if resource.type == CLUSTER:
+            dns = {"endpoint": "gke-1.europe-west1.gke.goog", "allowExternalTraffic": True}
+            return {
+                "endpoint": "172.16.0.2",
+                "masterAuth": {"clusterCaCertificate": AUTHORITY, "clientKey": "the-client-key"},
+                "controlPlaneEndpointsConfig": {"dnsEndpointConfig": dns},
+            }
+        return None
+
+    record(program, outputs=outputs, preview=False)
+    (text,) = found
+    return text
+
+
+def test_the_kubeconfig_holds_address_and_authority_but_no_credential():
+    text = kubeconfig_of()
+    config = yaml.safe_load(text)
+    assert config["clusters"] == [
+        {
+            "name": "acme-prod",
+            "cluster": {"server": "https://172.16.0.2", "certificate-authority-data": AUTHORITY},
+        }
+    ]
+    (user,) = config["users"]
+    assert set(user["user"]) == {"exec"}
+    assert user["user"]["exec"]["command"] == "gke-gcloud-auth-plugin"
+    assert "the-client-key" not in text
+
+
+def test_with_the_dns_endpoint_the_kubeconfig_has_the_name_and_no_authority():
+    config = yaml.safe_load(kubeconfig_of(dns_endpoint=True))
+    assert config["clusters"][0]["cluster"] == {"server": "https://gke-1.europe-west1.gke.goog"}
+
+
+def test_every_resource_names_its_project_so_that_no_default_decides():
+    recording = recorded(image_repositories=["projects/acme-images/locations/europe/repositories/apis"])
+    without = {r.type for r in recording.resources if r.type.startswith("gcp:") and "project" not in r.inputs}
+    # A key and its grant are named by their key ring, which has one.
+    assert without == {"gcp:kms/cryptoKey:CryptoKey", "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"}
+
+
+def test_a_broken_spec_registers_nothing_and_names_the_component():
+    with pytest.raises(InvalidInput) as caught:
+        recorded(region="europe-west1-b", authorized_networks=[])
+    assert [(p.document, p.path, p.code) for p in caught.value.problems] == [
+        ("GkeCluster prod", "region", "gke/region"),
+        ("GkeCluster prod", "authorized_networks", "gke/unreachable"),
+    ]
