@@ -9,6 +9,7 @@ import ast
 import inspect
 import textwrap
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,7 +26,7 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
             continue
         (node,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
         body = node.body if isinstance(node, ast.ClassDef) else []
-        for statement, after in zip(body, body[1:], strict=False):
+        for statement, after in pairwise(body):
             if (
                 isinstance(statement, ast.AnnAssign)
                 and isinstance(statement.target, ast.Name)
