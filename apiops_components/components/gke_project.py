@@ -63,7 +63,7 @@ def node_account(
         _, project, _, location, _, folder = repository.split("/")
         grants.append(
             artifactregistry.RepositoryIamMember(
-                f"{name}-images-{project}-{location}-{folder}",
+                f"{name}-images-{project}.{location}.{folder}",
                 project=project,
                 location=location,
                 repository=folder,

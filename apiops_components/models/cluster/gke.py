@@ -35,10 +35,7 @@ _ClusterName = Annotated[
     ),
 ]
 _Project = Annotated[
-    str,
-    matching(
-        r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", 60, "gke/project", "the id of a project such as acme-prod"
-    ),
+    str, matching(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", 30, "gke/project", "the id of a project such as acme-prod")
 ]
 _Region = Annotated[
     str,
@@ -109,8 +106,8 @@ class GkeSpec(CheckedModel):
     """Refuses to delete or replace the cluster, at Google and in Pulumi. To remove it, first run an update with
     false."""
     secrets_key: _Key | None = None
-    """KMS key, in the region, that encrypts Kubernetes Secrets (CIS-1.6:5.3.1). By default one is made, rotated every
-    90 days (CKV_GCP_43)."""
+    """KMS key, in the region, that encrypts Kubernetes Secrets (CIS-1.6:5.3.1); GKE's service agent must be allowed to
+    use it. By default one is made, rotated every 90 days (CKV_GCP_43)."""
     image_repositories: tuple[_Repository, ...] = ()
     """Repositories of Artifact Registry that the nodes may read (CIS-1.6:5.1.3); no other is readable."""
     rbac_groups_domain: Host | None = None
@@ -165,6 +162,9 @@ def _outside_region(spec: GkeSpec) -> Iterator[InitErrorDetails]:
             yield fault("gke/zone", f"zone {zone!r} is not in region {spec.region!r}", "", ["zones", position])
         if zone in spec.zones[:position]:
             yield fault("gke/zone", f"zone {zone!r} is listed twice", "", ["zones", position])
+    for position, repository in enumerate(spec.image_repositories):
+        if repository in spec.image_repositories[:position]:
+            yield fault("gke/repository", f"{repository} is listed twice", "", ["image_repositories", position])
     if spec.secrets_key is not None and spec.secrets_key.split("/")[3] != spec.region:
         yield fault("gke/key", f"the key is not in region {spec.region!r}", "a key serves one region", ["secrets_key"])
 

@@ -30,7 +30,7 @@ def is_private(network: ipaddress.IPv4Network) -> bool:
 def _ipv4(value: str) -> str:
     if ":" in value:
         raise_faults([fault("net/ipv4", f"{value!r} is an IPv6 range; GKE takes IPv4 here")])
-    return value
+    return str(ipaddress.IPv4Network(value))  # Google takes 10.0.0.0/8, not 10.0.0.0/255.0.0.0
 
 
 _Range = Annotated[Cidr, AfterValidator(_ipv4)]
