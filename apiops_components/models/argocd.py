@@ -33,6 +33,7 @@ __all__ = [
     "AppProjectSpec",
     "ApplicationSpec",
     "ArgoCDSpec",
+    "Folder",
     "GitOpsSpec",
     "Rbac",
     "RbacBinding",

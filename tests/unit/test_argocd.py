@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -10,7 +11,9 @@ from pydantic import ValidationError
 from apiops_components import versions
 from apiops_components.errors import problems_of
 from apiops_components.models.argocd import ApplicationSpec, AppProjectSpec, ArgoCDSpec, GitOpsSpec, Rbac
+from apiops_components.project import Project
 from apiops_components.render.argocd import TEAM_KINDS, argocd_objects, argocd_values, gitops_objects, policy_csv
+from apiops_components.render.description import render
 
 REPOSITORY = "https://github.com/acme/apis.git"
 SHOP = {"team": "shop", "namespaces": ["shop"], "repository": REPOSITORY, "path": "deploy/prod/shop"}
@@ -274,6 +277,22 @@ def test_no_team_can_deploy_a_secret_or_open_a_host_of_its_own():
 
     assert not kinds & {"Secret", "CloudEndpoint", "AgentEndpoint", "Ingress", "Pod", "Role", "RoleBinding"}
     assert [group for group, kind in TEAM_KINDS if kind == "*"] == ["gateway.networking.k8s.io"]
+
+
+@pytest.mark.parametrize("env", ["staging", "prod"])
+def test_the_project_of_a_team_allows_everything_that_is_rendered_for_it(env):
+    root = Project.find(Path(__file__).parent)
+    manifests = render(root.descriptions(env))
+    projects = {item.team: item.object["spec"] for item in manifests if item.object["kind"] == "AppProject"}
+    delivered = [item for item in manifests if item.owner == "gitops"]
+
+    assert delivered
+    for item in delivered:
+        project = projects[item.team]
+        group, _, _ = item.object["apiVersion"].rpartition("/")
+        allowed = [(rule["group"], rule["kind"]) for rule in project["namespaceResourceWhitelist"]]
+        assert (group, item.object["kind"]) in allowed or (group, "*") in allowed, item.title
+        assert item.object["metadata"]["namespace"] in {place["namespace"] for place in project["destinations"]}
 
 
 def test_more_kinds_are_added_once_in_order():
