@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.errors import InvalidInput, Problem
-from apiops_components.models.argocd import ArgoCDSpec
+from apiops_components.models.argocd import ArgoCDSpec, Folder, RepositoryUrl
 from apiops_components.models.base import CheckedModel, DnsLabel, Host, Model, Reason, SecretName, Text, fault
 from apiops_components.models.cluster import Cluster
 from apiops_components.models.operator import NgrokOperatorSpec
@@ -23,11 +23,11 @@ Delivery = Literal["direct", "gitops"]
 class GitSource(Model):
     """The repository that Argo CD watches."""
 
-    repository: Text
-    """``https://``, ``ssh://`` or ``git@`` address; ``file://`` for a local one."""
+    repository: RepositoryUrl
+    """``https://``, ``ssh://`` or ``git@`` address without credentials; ``file://`` for a local one."""
     revision: Text = "main"
     """Branch, tag or commit."""
-    path: Text = "deploy"
+    path: Folder = "deploy"
     """Folder of the trees in it, one folder an environment below."""
 
 
