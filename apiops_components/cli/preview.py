@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from apiops_components.cli.options import no_color_option, project_option
 from apiops_components.errors import NotRunnable, Problem
 
 if TYPE_CHECKING:
@@ -27,37 +27,44 @@ _STYLES = {
     "name": "",
     "note": "dim",
     "good": "green",
-    "error": "bold red",
-    "warning": "yellow",
+    "broken": "bold red",
     "waived": "yellow",
 }
 
 
-@click.command("preview", short_help="Every resource of the Pulumi programs, run in this process.")
-@click.option("--project", "start", type=click.Path(path_type=Path), default=".", help="Folder of the project.")
-@click.option("--env", "environments", multiple=True, metavar="E", help="An environment; all of them by default.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json", "html"]), default="text")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead of standard output.")
-@click.option("--no-color", is_flag=True, help="Plain text on a terminal, too.")
-def preview(start: Path, environments: tuple[str, ...], form: str, out: Path | None, *, no_color: bool) -> None:
-    """Runs the Pulumi programs of a project in this process, without the pulumi program, a cloud or a cluster.
+@click.command("preview")
+@project_option
+@click.option("--env", "environments", multiple=True, metavar="ENV", help="An environment  [default: all of them]")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json", "html"]), default="text", show_default=True
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to FILE instead of stdout.")
+@no_color_option
+def command(project: Project, environments: tuple[str, ...], form: str, out: Path | None) -> int:
+    """Run the Pulumi programs of a project in this process, and show every resource that they hold.
 
-    Shows every resource with its place in the tree, and what the guardrails say. Values that only exist after
-    deployment show as <unknown>, secrets as <secret>.
+    It needs no pulumi program, no cloud and no cluster. Values that exist only after deployment show as <unknown>,
+    secrets as <secret>. Exit 1 where a guardrail is broken.
     """
-    from apiops_components.project import Project  # noqa: PLC0415  (reads models only when it runs)
-
-    project = Project.find(start)
     if not project.environments:
         raise NotRunnable(Problem(f"there is no Pulumi.<env>.yaml in {project.config_dir}", code="project/environment"))
-    made = previewed(project, environments or project.environments, progress=True)
-    warnings_of(made)
-    if out is None and form == "text" and not no_color and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+    made = previewed(project, environments or project.environments, annotate=annotated, progress=True)
+    _show_warnings(made)
+    if out is None and form == "text" and sys.stdout.isatty() and click.get_current_context().color is not False:
         _print_coloured(made)
     else:
         _write(rendered(made, form), out)
-    if made.failed:
-        raise SystemExit(1)
+    return 1 if made.failed else 0
+
+
+def annotated(project: Project, env: str) -> Annotations:
+    """The guardrails' findings, the routes, the policies and the objects of an environment, from its descriptions."""
+    from apiops_components.delivery.annotations import annotations_of  # noqa: PLC0415
+    from apiops_components.delivery.preview import Annotations  # noqa: PLC0415
+
+    if not (project.main / "describe.py").is_file():  # a program alone: shown as one that was not checked
+        return Annotations()
+    return annotations_of(project.descriptions(env), project.guardrails(env))
 
 
 def previewed(
@@ -91,8 +98,7 @@ def rendered(made: Preview, form: str) -> str:
     return preview_text.markdown(made) if form == "markdown" else preview_text.plain(made)
 
 
-def warnings_of(made: Preview) -> None:
-    """Prints what the programs warned of, on standard error."""
+def _show_warnings(made: Preview) -> None:
     for environment in made.environments:
         for program in environment.programs:
             for diagnostic in program.recording.diagnostics:

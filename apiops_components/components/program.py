@@ -79,7 +79,7 @@ def record_program(
         root=str(project.root),
         code=project.main,
         config=settings.config,
-        secrets=settings.secrets,
+        secrets=settings.secrets | {f"apiops:{name}" for name in settings.environment.secrets},
         references=references,
         time_limit=time_limit,
     )
@@ -122,6 +122,8 @@ def _with(recording: Recording, lines: tuple[Diagnostic, ...]) -> Recording:
 def _explained(error: BaseException, given: Circumstances, file: Path) -> ApiOpsError:
     """The error without a traceback: what went wrong, at which line of the program's own code."""
     name, line = _place(error, given, file)
+    if isinstance(error, pulumi.RunError) and isinstance(error.__cause__, ApiOpsError):
+        error = error.__cause__  # `readable_errors` wraps them for the real engine
     if isinstance(error, ApiOpsError):
         return type(error)(problem.at(file=name, line=line) for problem in error.problems)
     if isinstance(error, ValidationError):

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from apiops_components.delivery.recording import RecordedResource, Recording
+from apiops_components.guardrails.finding import Finding
 
 __all__ = [
     "Annotations",
     "EnvironmentPreview",
-    "Finding",
     "Node",
     "OwnedObject",
     "PolicyRow",
@@ -24,36 +24,10 @@ __all__ = [
     "ProgramPreview",
     "RouteRow",
     "RuleRow",
+    "TeamRow",
+    "count",
     "tree",
 ]
-
-Severity = Literal["error", "warning", "waived"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One result of the guardrails."""
-
-    code: str
-    """Which guardrail, such as ``authentication-required``."""
-    message: str
-    """What breaks it, one sentence."""
-    severity: Severity = "error"
-    """``error`` fails the preview; ``waived`` is excused with a reason."""
-    document: str = ""
-    """The object, such as ``HTTPRoute shop/orders``."""
-    path: str = ""
-    """Field path in it."""
-    owner: str = ""
-    """Who answers for it."""
-    team: str = ""
-    """The team, or empty for the platform."""
-    hint: str = ""
-    """The likely fix."""
-    request: str = ""
-    """A request that gets through though it should not, such as ``GET https://api.example.com/``, or empty."""
-    reason: str = ""
-    """Why it is waived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +101,31 @@ class OwnedObject:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamRow:
+    """A team in an environment."""
+
+    name: str
+    """Its name."""
+    owner: str
+    """Who answers for its APIs."""
+    namespace: str
+    """Where they are."""
+    applied_by: Literal["pulumi", "gitops"]
+    """Who applies them."""
+    host: str = ""
+    """The host it owns, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class Annotations:
     """What is known of an environment beside its resources."""
 
+    owner: str = ""
+    """Who answers for the platform."""
+    cluster: str = ""
+    """Where it runs: ``minikube``, ``gke`` or ``existing``."""
+    teams: tuple[TeamRow, ...] = ()
+    """The teams there."""
     findings: tuple[Finding, ...] = ()
     """Results of the guardrails."""
     checked: bool = False
@@ -171,12 +167,14 @@ class EnvironmentPreview:
     @property
     def failed(self) -> bool:
         """Whether a guardrail is broken."""
-        return any(finding.severity == "error" for finding in self.known.findings)
+        return any(not finding.waived for finding in self.known.findings)
 
     def summary(self) -> dict[str, Any]:
-        """Counts: resources, components among them, resources by type, findings by severity."""
-        counts = count(self.resources)
-        return {**counts, "findings": dict(sorted(Counter(f.severity for f in self.known.findings).items()))}
+        """Counts: resources, components among them, resources by type, and what the guardrails say."""
+        findings = self.known.findings
+        waived = sum(bool(finding.waived) for finding in findings)
+        guardrails = {"broken": len(findings) - waived, "waived": waived} if self.known.checked else None
+        return {**count(self.resources), "guardrails": guardrails}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +241,7 @@ def _environment_json(environment: EnvironmentPreview) -> dict[str, Any]:
         "name": environment.name,
         "summary": environment.summary(),
         "programs": [_program_json(program) for program in environment.programs],
-        "guardrails": {"checked": known["checked"], "findings": known["findings"]},
-        "routes": known["routes"],
-        "policies": known["policies"],
-        "objects": known["objects"],
+        **{key: value for key, value in known.items() if key != "checked"},
     }
 
 

