@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from apiops_components.documents import Document
 from apiops_components.errors import Problem, join_path, problems_of
-from apiops_components.models.base import DnsLabel, DnsSubdomain, Model
+from apiops_components.models.argo_project import AppProjectSpec
+from apiops_components.models.base import DnsLabel, DnsSubdomain, Model, raise_faults
 
 __all__ = ["Result", "Status", "validate"]
 
@@ -166,7 +167,8 @@ def _object_problems(value: Mapping[str, Any], known: _Kind, group: str, version
         holder = value[known.path[0]] if outer == 1 else {}
         for key in sorted(holder.keys() - {known.path[outer]}):
             yield Problem("unknown field", join_path(known.path[0], key), "schema/unknown-field")
-    yield from _against(known.model, content, join_path(*known.path))
+    name = value["metadata"].get("name") if isinstance(value.get("metadata"), Mapping) else None
+    yield from _against(known.model, content, join_path(*known.path), name)
 
 
 def _metadata_problems(metadata: Any) -> Iterator[Problem]:
@@ -183,11 +185,13 @@ def _metadata_problems(metadata: Any) -> Iterator[Problem]:
         yield from (problem.at(prefix="metadata") for problem in problems_of(error, metadata))
 
 
-def _against(model: str, value: Any, prefix: str) -> tuple[Problem, ...]:
+def _against(model: str, value: Any, prefix: str, name_of_object: Any = None) -> tuple[Problem, ...]:
     module, _, name = model.partition(":")
     cls: type[BaseModel] = getattr(importlib.import_module(f"apiops_components.models.{module}"), name)
     try:
-        cls.model_validate(value)
+        made = cls.model_validate(value)
+        if isinstance(made, AppProjectSpec) and isinstance(name_of_object, str):  # its policies speak of the project
+            raise_faults(made.faults_named(name_of_object))
     except ValidationError as error:
         return tuple(problem.at(prefix=prefix) for problem in problems_of(error, value))
     return ()

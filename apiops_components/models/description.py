@@ -54,6 +54,7 @@ class Description(CheckedModel):
                 apis.add((gateway.namespace, api.name))
             if self.team is not None:
                 yield from self._foreign(index, gateway)
+            yield from self._pod_security(index, gateway)
 
     def _foreign(self, index: int, gateway: ApiGatewaySpec) -> Iterator[InitErrorDetails]:
         """A team stays in its own namespace and under its own name."""
@@ -65,6 +66,19 @@ class Description(CheckedModel):
         if gateway.team != self.team:
             message = f"this is the project of team {self.team!r}, the host says {gateway.team!r}"
             yield fault("gateway/team", message, f"team={self.team!r}", ["gateways", index, "team"])
+
+    def _pod_security(self, index: int, gateway: ApiGatewaySpec) -> Iterator[InitErrorDetails]:
+        """A workload that its namespace would refuse, seen before anything is deployed."""
+        settings = self.environment.teams.get(gateway.team or "")
+        level = settings.pod_security.level if settings and settings.pod_security else "restricted"
+        for number, api in enumerate(gateway.apis):
+            if api.workload is not None and level == "restricted" and api.workload.pod_security != "restricted":
+                yield fault(
+                    "workload/pod-security",
+                    f"namespace {gateway.namespace!r} admits restricted pods only, and would refuse this one",
+                    f"keep the restrictions, or set pod_security of team {gateway.team!r} in the settings, with a reason",
+                    ["gateways", index, "apis", number, "workload"],
+                )
 
     @property
     def delivery(self) -> Delivery:

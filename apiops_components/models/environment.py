@@ -83,13 +83,8 @@ class Environment(CheckedModel):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         if self.promoted_from == self.name:
             yield fault("environment/promoted-from", "an environment cannot follow itself", "", ["promoted_from"])
-        namespaces: dict[str, str] = {}
+        yield from self._namespace_faults()
         for name, team in self.teams.items():
-            namespace = team.namespace or name
-            if other := namespaces.get(namespace):
-                message = f"namespace {namespace!r} belongs to team {other!r} already"
-                yield fault("environment/namespace", message, "", ["teams", name, "namespace"])
-            namespaces[namespace] = name
             if team.delivery == "gitops":
                 for field in ("argocd", "git"):
                     if getattr(self, field) is None:
@@ -104,6 +99,29 @@ class Environment(CheckedModel):
                 yield fault(
                     "secret/undeclared", f"secret {secret!r} is not declared", f"add {secret} to secrets", place
                 )
+
+        if self.cluster.kind == "minikube" and self.argocd and self.cluster.nodes < self.argocd.minimum_nodes:
+            yield fault(
+                "environment/nodes",
+                f"Argo CD's profile {self.argocd.profile!r} needs {self.argocd.minimum_nodes} nodes and would never become "
+                f"ready on {self.cluster.nodes}",
+                "set argocd.profile: small, or cluster.nodes: 3",
+                ["argocd", "profile"],
+            )
+
+    def _namespace_faults(self) -> Iterator[InitErrorDetails]:
+        taken = dict.fromkeys(("default", "kube-node-lease", "kube-public", "kube-system"), "Kubernetes")
+        taken |= {part.namespace: name for name, part in (("ngrok", self.ngrok), ("argocd", self.argocd)) if part}
+        for name, team in self.teams.items():
+            namespace = team.namespace or name
+            if owner := taken.get(namespace):
+                message = f"namespace {namespace!r} belongs to {owner} already"
+                hint = "give the team a namespace of its own"
+                yield fault("environment/namespace", message, hint, ["teams", name, "namespace"])
+            taken.setdefault(namespace, f"team {name!r}")
+        if "default" in self.teams:
+            message = "'default' is Argo CD's own project, which may do everything"
+            yield fault("environment/team", message, "give the team another name", ["teams", "default"])
 
     def _secret_names(self) -> Iterator[tuple[list[str | int], str]]:
         if self.ngrok is not None:

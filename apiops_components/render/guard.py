@@ -25,12 +25,16 @@ def guard(api: ApiSpec, others: Sequence[ApiSpec]) -> str | None:
         if not taken and own is None:
             return None
         excluded = f"!({' || '.join(dict.fromkeys(filter(None, taken)))})" if taken else None
-        parts[" && ".join(_grouped(part) for part in (own, excluded) if part)] = None
+        parts[_all(part for part in (own, excluded) if part)] = None
     return " || ".join(f"({part})" if " && " in part and len(parts) > 1 else part for part in parts)
 
 
-def _grouped(part: str) -> str:
-    return f"({part})" if " || " in part and not part.startswith("!(") else part
+def _all(conditions: Iterable[str]) -> str:
+    """All of them, each in parentheses where it holds an alternative."""
+    found = list(conditions)
+    if len(found) < 2:  # noqa: PLR2004
+        return "".join(found)
+    return " && ".join(f"({part})" if " || " in part and not part.startswith("!(") else part for part in found)
 
 
 def match_expression(match: Match) -> str | None:
@@ -41,10 +45,7 @@ def match_expression(match: Match) -> str | None:
         *(_values("req.headers", item.name.lower(), item.type, item.value) for item in match.headers),
         *(_values("req.url.query_params", item.name, item.type, item.value) for item in match.query_params),
     ]
-    found = [condition for condition in conditions if condition]
-    if len(found) > 1:
-        return " && ".join(f"({part})" if " || " in part else part for part in found)
-    return found[0] if found else None
+    return _all(condition for condition in conditions if condition) or None
 
 
 def _path(kind: str, value: str) -> str | None:
