@@ -10,14 +10,17 @@ Measured against every library in ``../shared/facts/performance.md`` §1 when th
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import yaml
 
 from apiops_components.errors import NotRunnable, Problem, format_path
+from apiops_components.scalars import key_text, scalar
 
 __all__ = ["Document", "dump", "dump_all", "load_all"]
 
@@ -27,51 +30,6 @@ _MAX_NODES = 2_000_000
 _LOADER: Any = getattr(yaml, "CLoader", yaml.Loader)
 
 # --- reading -------------------------------------------------------------------------------------------------------
-
-_BOOLEANS = dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True) | dict.fromkeys(
-    ("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False
-)
-_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_INTEGER = re.compile(r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL_FLOATS = {
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
-
-
-def scalar(text: str) -> Any:
-    """The value that Kubernetes' parser gives to a plain (unquoted) scalar."""
-    if text in _NULLS:
-        return None
-    first = text[0]
-    if first in "tTyYoOfFnN":
-        return _BOOLEANS.get(text, text)
-    if first in "+-.0123456789":
-        if text in _SPECIAL_FLOATS:
-            return _SPECIAL_FLOATS[text]
-        if _INTEGER.fullmatch(text):
-            return _integer(text)
-        if _FLOAT.fullmatch(text):
-            value = float(text)
-            # The JSON step between Kubernetes' parser and its types turns 1e3 into 1000.
-            return int(value) if value.is_integer() and abs(value) < 1e15 and "." not in text else value  # noqa: PLR2004
-    return text
-
-
-def _integer(text: str) -> Any:
-    digits = text.replace("_", "")
-    sign = -1 if digits.startswith("-") else 1
-    digits = digits.lstrip("+-")
-    try:
-        if digits[:2] in ("0b", "0o", "0x"):
-            return sign * int(digits, 0)
-        if len(digits) > 1 and digits[0] == "0":
-            return sign * int(digits, 8)
-        return sign * int(digits)
-    except ValueError:  # 09 is no octal number: Kubernetes' parser falls back to a float
-        return sign * float(digits) if digits.isdigit() else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +63,42 @@ def load_all(text: str | bytes, file: str = "") -> Iterator[Document]:
             size beyond all reason. The problem carries file and line.
     """
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8-sig")
-        events = yaml.parse(text, Loader=_LOADER)
+        content = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        events = yaml.parse(_json_joined(content), Loader=_LOADER)
         index = 0
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
+                if event.version not in (None, (1, 1)):
+                    message = "Kubernetes' parser refuses every version but 1.1 in a %YAML line"
+                    raise NotRunnable(Problem(message, "", "yaml/content", "leave the line out", file, _line(event)))
                 composer = _Composer(events, file)
                 value = composer.document()
                 if value is not None:
                     yield Document(value, file, index, composer.lines)
                     index += 1
-    except UnicodeDecodeError as error:
-        raise NotRunnable(Problem(f"not UTF-8: {error.reason} at byte {error.start}", file=file)) from None
+    except UnicodeError as error:
+        raise NotRunnable(_not_unicode(error, file)) from None
+    except yaml.reader.ReaderError as error:
+        message = f"not readable as YAML: the character #x{error.character:04x} may not stand in it"
+        line = content.count("\n", 0, content.find(chr(error.character))) + 1
+        hint = "write it as an escape in double quotes"
+        raise NotRunnable(Problem(message, "", "yaml/syntax", hint, file, line)) from None
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise NotRunnable(
             Problem(f"not readable as YAML: {what}", code="yaml/syntax", file=file, line=mark.line + 1 if mark else 0)
         ) from None
-    except yaml.YAMLError as error:
-        raise NotRunnable(Problem(f"not readable as YAML: {error}", code="yaml/syntax", file=file)) from None
+
+
+class _Extent(NamedTuple):
+    """How large a value is with its aliases expanded: values in it, and levels below it."""
+
+    nodes: int
+    depth: int
+
+
+_LEAF = _Extent(1, 0)
 
 
 class _Composer:
@@ -134,79 +107,118 @@ class _Composer:
     def __init__(self, events: Iterator[Any], file: str) -> None:
         self._events = events
         self._file = file
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[Any, _Extent]] = {}
         self._nodes = 0
+        self._steps: dict[str, str] = {}
         self.lines: dict[str, int] = {}
 
     def document(self) -> Any:
-        return self._node(next(self._events), [])[0]
+        return self._node(next(self._events), "", 0)[0]
 
-    def _node(self, event: Any, path: list[str | int]) -> tuple[Any, int]:
-        """The value that starts with this event, and how many nodes it holds with its aliases expanded."""
-        where = format_path(path)
-        self.lines.setdefault(where, _line(event))
-        if len(path) > _MAX_DEPTH:
+    def _node(self, event: Any, path: str, depth: int) -> tuple[Any, _Extent]:
+        """The value that starts with this event; ``depth`` also counts levels of ``<<``, which are none of the path."""
+        self.lines.setdefault(path, _line(event))
+        if depth > _MAX_DEPTH:
             raise self._problem(event, f"nested deeper than {_MAX_DEPTH} levels")
-        if isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self._anchors:
-                raise self._problem(event, f"alias *{event.anchor} names no anchor before it")
-            value, size = self._anchors[event.anchor]
-        elif isinstance(event, yaml.ScalarEvent):
-            value, size = self._scalar(event), 1
-        elif isinstance(event, yaml.SequenceStartEvent):
-            value, size = self._sequence(path)
+        if isinstance(event, yaml.ScalarEvent):
+            value, extent = self._scalar(event), _LEAF
+        elif isinstance(event, yaml.AliasEvent):
+            return self._alias(event, depth)
         else:
-            value, size = self._mapping(event, path)
-        self._nodes += size if isinstance(event, yaml.AliasEvent) else 1
+            if event.tag not in _COLLECTION_TAGS:
+                raise self._problem(event, f"unknown tag {event.tag}")
+            read = self._sequence if isinstance(event, yaml.SequenceStartEvent) else self._mapping
+            value, extent = read(path, depth)
+        self._count(event, 1)
+        if event.anchor:
+            self._anchors[event.anchor] = (value, extent)
+        return value, extent
+
+    def _alias(self, event: Any, depth: int) -> tuple[Any, _Extent]:
+        if event.anchor not in self._anchors:
+            raise self._problem(event, f"alias *{event.anchor} names no anchor before it")
+        value, extent = self._anchors[event.anchor]
+        if depth + extent.depth > _MAX_DEPTH:
+            raise self._problem(event, f"nested deeper than {_MAX_DEPTH} levels, aliases counted")
+        self._count(event, extent.nodes)
+        return value, extent
+
+    def _count(self, event: Any, nodes: int) -> None:
+        self._nodes += nodes
         if self._nodes > _MAX_NODES:
             raise self._problem(event, f"more than {_MAX_NODES} values, aliases counted")
-        anchor = getattr(event, "anchor", None)
-        if anchor and not isinstance(event, yaml.AliasEvent):
-            self._anchors[anchor] = (value, size)
-        return value, size
 
     def _scalar(self, event: Any) -> Any:
-        if event.tag in (None, "!") or event.tag == "tag:yaml.org,2002:str":
-            plain = not event.style and event.tag is None  # the C parser says "" for plain, the Python one None
-            return scalar(event.value) if plain else event.value
-        if event.tag in _TAGS:
-            return scalar(event.value)
-        raise self._problem(event, f"unknown tag {event.tag}")
+        tag = event.tag
+        if tag in (None, "!", _STRING_TAG):
+            # The C parser says "" for plain, the Python one None.
+            if event.style or tag is not None:
+                return event.value
+            value = scalar(event.value)
+        elif tag in _TAGS:
+            value = scalar(event.value)
+            if type(value) not in _TAGS[tag]:
+                raise self._problem(event, f"{event.value!r} is not of the type that its tag {tag} says")
+        else:
+            raise self._problem(event, f"unknown tag {tag}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._problem(event, f"JSON has no {event.value}, so Kubernetes has not either")
+        return value
 
-    def _sequence(self, path: list[str | int]) -> tuple[list[Any], int]:
+    def _sequence(self, path: str, depth: int) -> tuple[list[Any], _Extent]:
         items: list[Any] = []
-        size = 1
+        nodes, below = 1, 0
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            value, count = self._node(event, [*path, len(items)])
+            value, extent = self._node(event, f"{path}[{len(items)}]", depth + 1)
             items.append(value)
-            size += count
-        return items, size
+            nodes, below = nodes + extent.nodes, max(below, extent.depth)
+        return items, _Extent(nodes, below + 1)
 
-    def _mapping(self, start: Any, path: list[str | int]) -> tuple[dict[str, Any], int]:
+    def _mapping(self, path: str, depth: int) -> tuple[dict[str, Any], _Extent]:
         mapping: dict[str, Any] = {}
-        merged: list[dict[str, Any]] = []
-        size = 1
+        own: set[str] = set()
+        nodes, below = 1, 0
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            if not isinstance(event, yaml.ScalarEvent):
-                raise self._problem(event, "a key must be a plain value")
-            key = event.value
-            if key == "<<" and not event.style:
-                value, count = self._node(next(self._events), path)
-                merged += value if isinstance(value, list) else [value]
-                size += count
-                continue
-            if key in mapping:
-                raise self._problem(event, f"key {key!r} is there twice", format_path(path))
-            position = _line(event)
-            self.lines[format_path([*path, key])] = position
-            value, count = self._node(next(self._events), [*path, key])
-            mapping[key] = value
-            size += count
-        for other in merged:
-            if not isinstance(other, dict):
-                raise self._problem(start, "'<<' merges mappings only")
-            mapping = other | mapping
-        return mapping, size
+            if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and not event.style:
+                value, extent = self._node(next(self._events), path, depth + 1)
+                # Like Kubernetes' parser, which takes '<<' as if its keys stood there: later keys win, earlier lose.
+                mapping.update(self._merged(event, value))
+            else:
+                key = self._key(event)
+                below_key = self._below(path, key)
+                if key in own:
+                    raise self._problem(event, f"key {key!r} is there twice", below_key)
+                own.add(key)
+                self.lines[below_key] = _line(event)
+                value, extent = self._node(next(self._events), below_key, depth + 1)
+                mapping[key] = value
+            nodes, below = nodes + extent.nodes, max(below, extent.depth)
+        return mapping, _Extent(nodes, below + 1)
+
+    def _below(self, path: str, key: str) -> str:
+        step = self._steps.get(key)
+        if step is None:
+            step = self._steps[key] = format_path(("_", key))[1:]
+        return path + step if path or step[0] == "[" else step[1:]
+
+    def _key(self, event: Any) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self._problem(event, "a key must be a plain value")
+        plain = not event.style and event.tag is None
+        key = key_text(event.value) if plain else event.value
+        if key is None or event.tag not in (None, "!", _STRING_TAG):
+            raise self._problem(event, f"{event.value or 'nothing'!r} cannot be a key: a string is expected")
+        if event.anchor:
+            self._anchors[event.anchor] = (scalar(event.value) if plain else key, _LEAF)
+        return str(key)
+
+    def _merged(self, event: Any, value: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for part in reversed(value) if isinstance(value, list) else [value]:
+            if not isinstance(part, dict):
+                raise self._problem(event, "'<<' merges mappings only")
+            found.update(part)
+        return found
 
     def _problem(self, event: Any, message: str, path: str = "") -> NotRunnable:
         return NotRunnable(Problem(message, path, "yaml/content", file=self._file, line=_line(event)))
@@ -216,7 +228,32 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
+_STRING_TAG = "tag:yaml.org,2002:str"
+_TAGS: Mapping[str, tuple[type, ...]] = {
+    "tag:yaml.org,2002:int": (int,),
+    "tag:yaml.org,2002:float": (float, int),
+    "tag:yaml.org,2002:bool": (bool,),
+    "tag:yaml.org,2002:null": (type(None),),
+}
+_COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+def _json_joined(text: str) -> str:
+    r"""JSON may write one character as a pair, ``\ud83d\ude00``, which YAML may not; everything else stays."""
+    if "\\ud" not in text.lower() or not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        return text
+    return _PAIR.sub(lambda pair: pair[1] + json.loads(f'"{pair[2]}"'), text)
+
+
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+)")
+
+
+def _not_unicode(error: UnicodeError, file: str) -> Problem:
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return Problem(f"not UTF-8: {error.reason} at byte {error.start}", code="yaml/encoding", file=file, line=line)
+    return Problem("holds half of a surrogate pair, which is no character", code="yaml/encoding", file=file)
+
 
 # --- writing -------------------------------------------------------------------------------------------------------
 
@@ -225,6 +262,7 @@ _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./()+%@=,;^~$-]*(?:[ :][A-Za-z0-9_./()+%@=,;^~$-]+)*")
 _RETYPED = re.compile(r"(?:y|Y|n|N|[yY]es|YES|[nN]o|NO|[tT]rue|TRUE|[fF]alse|FALSE|[oO]n|ON|[oO]ff|OFF|[nN]ull|NULL)")
 _BLOCK = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff\t\r]+")
+_MAX_KEY = 1000
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
 _UNSAFE = re.compile(r"[\\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
@@ -233,7 +271,8 @@ def dump(value: Any) -> str:
     """One document as block YAML: two spaces a level, keys in the order given, strings quoted where needed.
 
     Raises:
-        TypeError: It holds something that is neither dict, list, str, int, float, bool nor None.
+        TypeError: It holds what JSON has no form for: neither dict, list, str, int, float, bool nor None, a key that
+            is no string, an infinite number, half of a surrogate pair.
     """
     out: list[str] = []
     if isinstance(value, Mapping) and value:
@@ -258,7 +297,9 @@ def _write_mapping(mapping: Mapping[str, Any], indent: str, out: list[str]) -> N
     for key, value in mapping.items():
         if not isinstance(key, str):
             raise TypeError(f"a key must be a string, got {key!r}")
-        out.append(f"{indent}{_string(key)}:")
+        text = _string(key)
+        # A parser looks 1,024 characters ahead for the colon of a key, unless '?' announces it.
+        out.append(f"{indent}{text}:" if len(text) <= _MAX_KEY else f"{indent}? {text}\n{indent}:")
         _write_value(value, indent, out)
 
 
@@ -340,4 +381,6 @@ def _escape(match: re.Match[str]) -> str:
     if character in _ESCAPES:
         return _ESCAPES[character]
     code = ord(character)
+    if 0xD800 <= code < 0xE000:  # noqa: PLR2004
+        raise TypeError(f"half of a surrogate pair, \\u{code:04x}, is no character")
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004
