@@ -30,6 +30,8 @@ class ExistingCluster(Component):
     """The kubeconfig, narrowed to the context; secret."""
     provider: kubernetes.Provider
     """For what is put into the cluster."""
+    deleted_with: pulumi.Resource | None
+    """None: the stack does not delete this cluster."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class ExistingCluster(Component):
         super().__init__(name, opts)
         self.cluster_name = pulumi.Output.unsecret(config.apply(lambda config: str(config["current-context"])))
         self.kubeconfig = pulumi.Output.secret(config.apply(documents.dump))
+        self.deleted_with = None
         self.provider = reach.provider(
             self,
             name,

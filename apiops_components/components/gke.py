@@ -29,6 +29,9 @@ class GkeCluster(Component):
     """Kubeconfig without credentials; secret all the same, as that of the other clusters."""
     provider: kubernetes.Provider
     """For what is put into the cluster: it waits for the nodes, and they stay until all of that is gone."""
+    deleted_with: pulumi.Resource
+    """The cluster itself: the option of this name for whatever has no effect outside the cluster. Without it each such
+    object is deleted by itself, which fails once where a new cluster took the old one's place."""
 
     def __init__(
         self,
@@ -64,14 +67,16 @@ class GkeCluster(Component):
 
         self.cluster_name = cluster.name
         self.kubeconfig = _kubeconfig(cluster, spec)
+        self.deleted_with = cluster
         self.provider = reach.provider(
             self,
             name,
             self.kubeconfig,
-            identifier=f"projects/{spec.project}/locations/{spec.region}/clusters/{spec.name}",
+            # All that always replaces the cluster.
+            identifier=f"projects/{spec.project}/locations/{spec.region}/clusters/{spec.name}"
+            f"?control_plane={spec.network.control_plane_cidr}",
             delete_unreachable=True,
             depends_on=[pool],
-            replace_with=[cluster],
         )
         self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
 

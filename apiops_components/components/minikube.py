@@ -1,6 +1,7 @@
 """A cluster on this machine, by the `minikube` program."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -94,6 +95,9 @@ class MinikubeCluster(Component):
     """The kubeconfig, this cluster alone, with its keys; secret."""
     provider: kubernetes.Provider
     """For what is put into the cluster."""
+    deleted_with: pulumi.Resource
+    """The cluster itself: the option of this name for whatever has no effect outside the cluster. Without it each such
+    object is deleted by itself, which fails once where a new cluster took the old one's place."""
 
     def __init__(
         self,
@@ -122,6 +126,8 @@ class MinikubeCluster(Component):
             "CNI": spec.cni,
             "DRIVER": spec.driver or "",
         }
+        # minikube ignores a change of these on a profile that exists, and reports success.
+        triggers = [*profile.values(), *fixed.values()]
         cluster = local.Command(
             f"{name}-minikube",
             create=_CREATE,
@@ -134,8 +140,7 @@ class MinikubeCluster(Component):
                 "KUBERNETES_VERSION": spec.kubernetes_version,
                 "START_TIMEOUT": spec.start_timeout,
             },
-            # minikube ignores a change of these on a profile that exists, and reports success.
-            triggers=[*profile.values(), *fixed.values()],
+            triggers=triggers,
             logging=local.Logging.NONE,
             add_previous_output_in_env=False,
             opts=self.child(
@@ -152,14 +157,14 @@ class MinikubeCluster(Component):
             )
         self.cluster_name = pulumi.Output.from_input(str(spec.name))
         self.kubeconfig = _current_kubeconfig(cluster, profile)
+        self.deleted_with = cluster
         self.provider = reach.provider(
             self,
             name,
             self.kubeconfig,
-            identifier=f"minikube/{spec.name}",
+            identifier=f"minikube/{spec.name}/{_digest(triggers)}",
             delete_unreachable=True,
             depends_on=[cluster, *inside],
-            replace_with=[cluster],
         )
         self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
 
@@ -183,12 +188,16 @@ class MinikubeCluster(Component):
         )
 
 
+def _digest(triggers: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(triggers).encode()).hexdigest()[:12]
+
+
 def _current_kubeconfig(cluster: local.Command, profile: Mapping[str, str]) -> pulumi.Output[str]:
     now = local.run_output(
         command=_REFRESH,
         interpreter=_SHELL,
-        # Without an id there is no cluster yet: an unknown argument makes the first preview skip the run.
-        environment=cluster.id.apply(lambda cluster_id: {**profile, "CLUSTER": cluster_id}),
+        # Unknown in the first preview, as the kubeconfig of the start is, so that nothing runs; an id is known there.
+        environment=cluster.stdout.apply(lambda _: dict(profile)),
         logging=local.Logging.NONE,
     )
     # Where the cluster is not there, the kubeconfig of its start has to do: the preview goes on, and says what cannot

@@ -87,13 +87,29 @@ def test_the_provider_applies_on_the_server_and_is_identified_by_a_value_known_i
     assert provider.inputs == {
         "kubeconfig": SECRET,
         "clusterIdentifier": {
-            "gke": "projects/acme-prod/locations/europe-west1/clusters/acme-one",
-            "minikube": "minikube/one",
+            "gke": "projects/acme-prod/locations/europe-west1/clusters/acme-one?control_plane=172.16.0.0/28",
+            "minikube": "minikube/one/dbbcc56ceabb",  # another value would replace everything in clusters that exist
             "existing": "https://127.0.0.1:6443",
         }[make.__name__],
         "deleteUnreachable": "false" if make is existing else "true",
         "enableServerSideApply": "true",
     }
+
+
+@ALL
+def test_deleted_with_is_the_cluster_where_the_stack_makes_it(make):
+    def program():
+        cluster = make("one")
+        kubernetes.core.v1.Namespace(
+            "inside",
+            metadata={"name": "inside"},
+            opts=pulumi.ResourceOptions(provider=cluster.provider, deleted_with=cluster.deleted_with),
+        )
+
+    recording = record(program)
+    made_by = {"gke": "one-cluster", "minikube": "one-minikube"}.get(make.__name__)
+    expected = recording.one(name=made_by).urn if made_by else ""
+    assert recording.one(name="inside").deleted_with == expected
 
 
 @ALL

@@ -319,6 +319,25 @@ def test_everything_in_the_cluster_comes_after_the_nodes():
     assert recording.one(POOL).urn in provider.dependencies
 
 
+@pytest.mark.parametrize(
+    ("changes", "replaced"),
+    [
+        ({"name": "acme-eu"}, True),
+        ({"project": "acme-live"}, True),
+        ({"region": "europe-west4"}, True),
+        ({"network": {"control_plane_cidr": "172.20.0.0/28"}}, True),
+        ({"network": {"nodes_cidr": "10.0.0.0/19"}}, False),
+        ({"node_pool": {"max_nodes": 20}}, False),
+        ({"release_channel": "stable"}, False),
+    ],
+)
+def test_the_identifier_changes_with_what_replaces_the_cluster_and_with_nothing_else(changes, replaced):
+    def identifier(**settings):
+        return recorded(**settings).one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
+
+    assert (identifier(**changes) != identifier()) is replaced
+
+
 def test_the_key_rotates_outlives_the_stack_and_is_usable_before_the_cluster_starts():
     recording = recorded()
     ring = recording.one("gcp:kms/keyRing:KeyRing")

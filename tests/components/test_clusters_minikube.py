@@ -38,6 +38,10 @@ def main(spec=None):
     return recorded(spec).one(COMMAND, "dev-minikube")
 
 
+def identifier(spec=None):
+    return recorded(spec).one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
+
+
 class Machine:
     def __init__(self, folder):
         self.home = folder / "home"
@@ -124,6 +128,8 @@ def test_the_cluster_is_deleted_before_it_is_replaced_and_its_kubeconfig_is_secr
 )
 def test_what_minikube_ignores_on_a_running_cluster_replaces_it(change):
     assert main(change).inputs["triggers"] != main().inputs["triggers"]
+    # A new cluster is empty: with the identifier, provider and contents are replaced too.
+    assert identifier(change) != identifier()
 
 
 @pytest.mark.parametrize("change", [{"kubernetes_version": "v1.99.9"}, {"start_timeout": "20m"}])
@@ -131,6 +137,7 @@ def test_what_minikube_changes_in_place_does_not(change):
     changed, unchanged = main(change).inputs, main().inputs
     assert changed["triggers"] == unchanged["triggers"]
     assert changed["environment"] != unchanged["environment"]
+    assert identifier(change) == identifier()
 
 
 def test_settings_never_change_the_scripts():

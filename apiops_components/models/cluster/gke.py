@@ -73,7 +73,7 @@ class GkeSpec(CheckedModel):
     """A regional cluster with private nodes in a network of its own.
 
     Network, node account and the like are named after ``name``, so it is unique in the project. A change of name,
-    project, region or a range of ``network`` replaces the cluster and everything in it.
+    project, region or the control plane's range replaces the cluster and everything in it.
     """
 
     kind: Literal["gke"] = "gke"

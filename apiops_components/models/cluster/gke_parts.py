@@ -48,8 +48,8 @@ class AuthorizedNetwork(Model):
 class NetworkSpec(CheckedModel):
     """Ranges of the cluster's own network, private (RFC 1918) and apart from one another.
 
-    The defaults hold 1,024 nodes of 110 pods. Clusters whose networks are joined later need ranges of their own. A
-    change of a range replaces the cluster.
+    The defaults hold 1,024 nodes of 110 pods. Clusters whose networks are joined later need ranges of their own. They
+    are chosen once: later only ``nodes_cidr`` can be widened, any other change fails or replaces the cluster.
     """
 
     nodes_cidr: _Range = "10.0.0.0/20"
