@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from apiops_components.models.workload import Autoscale, Workload
     from apiops_components.project import Project
     from apiops_components.render.description import gitops_specs, ingress_namespace, render
+    from apiops_components.render.policy import policy_document
 
 _MODULES = {
     "components.argocd": "ArgoCD",
@@ -88,6 +89,7 @@ _MODULES = {
     "models.workload": "Autoscale Workload",
     "project": "Project",
     "render.description": "gitops_specs ingress_namespace render",
+    "render.policy": "policy_document",
 }
 _HOME = {name: module for module, found in _MODULES.items() for name in found.split()}
 
@@ -153,6 +155,7 @@ __all__ = [
     "ingress_namespace",
     "load_environment",
     "load_secrets",
+    "policy_document",
     "readable_errors",
     "render",
 ]
