@@ -46,7 +46,7 @@ def test_the_teams_program_reads_the_platform_and_keeps_its_guardrails():
     assert [backend["weight"] for backend in route["rules"][0]["backendRefs"]] == [9, 1]
 
 
-def test_the_policy_prints_the_document_that_ngrok_reads(tmp_path):
+def test_the_policy_prints_the_document_that_ngrok_reads():
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "policy/orders.py")], capture_output=True, text=True, check=True
     )

@@ -13,15 +13,15 @@ from apiops_components.delivery.recording import SECRET, UNKNOWN
 
 pytestmark = pytest.mark.engine
 
-SECRET_OF_THE_ENGINE = "[secret]"
-UNKNOWN_OF_THE_ENGINE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+HIDDEN = "[secret]"
+UNKNOWN_TO_THE_ENGINE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def comparable(value):
     """Inputs in one notation: secrets and unknowns marked, what only the engine adds left out."""
-    if value is SECRET or value == SECRET_OF_THE_ENGINE:
+    if value is SECRET or value == HIDDEN:
         return "<secret>"
-    if value is UNKNOWN or value == UNKNOWN_OF_THE_ENGINE:
+    if value is UNKNOWN or value == UNKNOWN_TO_THE_ENGINE:
         return "<unknown>"
     if isinstance(value, dict):
         if "4dabf18193072939515e22adb298388d" in value:  # how the engine wraps a secret
@@ -33,7 +33,7 @@ def comparable(value):
 
 
 def provider(inputs):
-    """A provider's inputs: the engine keeps each as text, and adds the version; the test puts a folder for a cluster."""
+    """A provider's inputs: the engine keeps each as text and adds the version; here it has a folder, no cluster."""
     elsewhere = ("__internal", "version", "renderYamlToDirectory", "kubeconfig", "clusterIdentifier")
     kept = {key: value for key, value in inputs.items() if key not in elsewhere}
     return {key: value if isinstance(value, str) else str(value).lower() for key, value in kept.items()}
@@ -104,7 +104,7 @@ def test_the_state_holds_no_secret_in_clear(deployed):
     assert "sentinel-kubeconfig-token" not in deployed.run("stack", "output", "-s", "sandbox", "--json")
 
 
-def test_settings_that_break_the_model_are_one_clear_error(engine, tmp_path):
+def test_settings_that_break_the_model_are_one_clear_error(engine):
     file = engine.project / "stacks/config/Pulumi.sandbox.yaml"
     text = file.read_text()
     file.write_text(text.replace("delivery: direct", "delivery: directly"))
