@@ -66,6 +66,8 @@ class Registrations(MockMonitor):
         self._check_provider(resource)
         if resource.remote:
             self._warn(f"the children of {resource.type} are registered by a plugin and are not shown", urn)
+        if request.transforms:
+            self._warn("its transforms are not run here: what they change is not shown", urn)
         identifier, state = self._state(resource, request.object, request.additionalSecretOutputs)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identifier, object=state)
 
@@ -88,6 +90,11 @@ class Registrations(MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         """Records the outputs of a component or of the stack."""
         self._outputs[request.urn] = fields_of(request.outputs)
+        return empty_pb2.Empty()
+
+    def RegisterStackTransform(self, request: Any) -> Any:  # noqa: N802, ARG002
+        """Says that what a transform of the whole stack changes is not shown."""
+        self._warn("the stack's transforms are not run here: what they change is not shown", self._stack_urn)
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802

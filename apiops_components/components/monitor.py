@@ -21,7 +21,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -166,7 +166,7 @@ class _Session:
         finally:
             _close(loop)
         if self.raised is not None:
-            _forget(self.raised, self._given.owns)
+            _forget(self.raised, loop.raised_at(self.raised), self._given.owns)
 
     async def _main(self) -> None:
         given = self._given
@@ -211,6 +211,26 @@ class _Loop(asyncio.SelectorEventLoop):
     That keeps the order of registrations the same in each run, and saves a third of the time. Other work that a
     program sends to the pool gets a daemon thread each: one that blocks must not keep the process from ending.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._raised: dict[int, tuple[BaseException, TracebackType | None]] = {}
+        self.set_task_factory(self._noting_failure)
+
+    def raised_at(self, error: BaseException) -> TracebackType | None:
+        """The traceback of where it was raised: asyncio drops it when a second task awaits the first."""
+        return self._raised[id(error)][1] if id(error) in self._raised else error.__traceback__
+
+    @staticmethod
+    def _noting_failure(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        task.add_done_callback(loop._note)  # noqa: SLF001  (its own)
+        return task
+
+    def _note(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # kept with it, as its id is its key
+            self._raised.setdefault(id(error), (error, error.__traceback__))
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         if executor is not None:
@@ -268,10 +288,11 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def _forget(error: BaseException, keep: Callable[[str], bool]) -> None:
-    """Lets go of what a failed run left half done in the SDK; the frames of the program itself stay for debuggers.
+def _forget(error: BaseException, raised_at: TracebackType | None, keep: Callable[[str], bool]) -> None:
+    """Gives the error of a failed run the traceback of where it was raised, and lets go of what the run left half done.
 
-    Otherwise coroutines that the SDK never came to await would warn of it later, in the middle of something else.
+    The frames of the program itself stay for debuggers. Those of the SDK must go: otherwise coroutines that it never
+    came to await would warn of that later, in the middle of something else.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -282,6 +303,7 @@ def _forget(error: BaseException, keep: Callable[[str], bool]) -> None:
                     with contextlib.suppress(RuntimeError):  # it is running
                         frame.clear()
             cause = cause.__cause__ or cause.__context__
+        error.with_traceback(raised_at)
         gc.collect()
 
 

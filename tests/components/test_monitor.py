@@ -193,6 +193,18 @@ def test_a_function_of_a_provider_gets_the_answer_that_was_given():
     assert recording.invocations[0].token == "gcp:a:zone"  # noqa: S105
 
 
+def test_transforms_are_said_not_to_run():
+    def program():
+        pulumi.runtime.register_resource_transform(lambda _args: None)
+        Custom("thing", opts=pulumi.ResourceOptions(transforms=[lambda _args: None]))
+
+    recording = record(program)
+    assert [(d.severity, d.urn) for d in recording.diagnostics] == [
+        ("warning", recording.stack_urn),
+        ("warning", recording.one(name="thing").urn),
+    ]
+
+
 # What is refused
 
 
