@@ -16,7 +16,9 @@ Each class carries the exit code that the command line contract gives it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -127,7 +129,7 @@ def problems_of(error: ValidationError, data: Any = None) -> tuple[Problem, ...]
     """
     seen: dict[tuple[str, str], Problem] = {}
     for item in error.errors(include_url=False):
-        if item["type"] == "too_short" and len(item.get("input", ())) >= item["ctx"]["min_length"]:
+        if item["type"] == "too_short" and _length(item.get("input")) >= item["ctx"]["min_length"]:
             continue  # pydantic counts only the valid items of a tuple; the invalid ones have their own errors
         problem = _problem(item, data)
         seen.setdefault((problem.path, problem.message), problem)
@@ -137,21 +139,54 @@ def problems_of(error: ValidationError, data: Any = None) -> tuple[Problem, ...]
 def _problem(item: Mapping[str, Any], data: Any) -> Problem:
     kind: str = item["type"]
     context: Mapping[str, Any] = item.get("ctx") or {}
-    path = format_path(_real_path(item["loc"], data, missing=kind == "missing" or "/" in kind))
+    elements = _real_path(item["loc"], data, missing=kind == "missing" or "/" in kind)
     if "/" in kind:  # one of ours: its message is complete
-        return Problem(item["msg"], path, kind, str(context.get("hint", "")))
+        return Problem(item["msg"], format_path(elements), kind, str(context.get("hint", "")))
     if kind == "missing":
-        return Problem("required, but missing", path, "schema/required")
+        return Problem("required, but missing", format_path(elements), "schema/required")
     if kind == "extra_forbidden":
-        return Problem("unknown field", path, "schema/unknown-field", str(context.get("hint", "")))
-    message = item["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+        return Problem("unknown field", format_path(elements), "schema/unknown-field")
+    code = f"schema/{kind.replace('_', '-')}"
     got = item.get("input")
+    if kind.startswith("union_tag_"):
+        return _tag_problem(elements, context, got, code)
+    if kind in ("too_short", "too_long"):
+        bound = "at least" if kind == "too_short" else "at most"
+        number = context["min_length" if kind == "too_short" else "max_length"]
+        message = f"{bound} {number} {'item is' if number == 1 else 'items are'} expected, got {_length(got)}"
+        return Problem(message, format_path(elements), code)
+    message = _EXPECTED.get(kind) or item["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
     if isinstance(got, str | int | float | bool) or got is None:
         message += f", got {_shown(got)}"
     elif kind.endswith("_type"):
         message += f", got {'a mapping' if isinstance(got, Mapping) else 'a list'}"
-    return Problem(message, path, f"schema/{kind.replace('_', '-')}")
+    return Problem(message, format_path(elements), code)
+
+
+# What a document holds is no tuple, dictionary or instance of a class.
+_EXPECTED = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "a mapping is expected"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list is expected"),
+}
+
+
+def _tag_problem(elements: list[str | int], context: Mapping[str, Any], got: Any, code: str) -> Problem:
+    """The field that says which of several models is meant is missing, or names none of them."""
+    field = str(context["discriminator"]).strip("'")
+    if not isinstance(got, Mapping):
+        return Problem(f"a mapping is expected, got {_shown(got)}", format_path(elements), code)
+    path = format_path([*elements, field])
+    if "expected_tags" not in context:
+        return Problem("required, but missing: it says which kind is meant", path, code)
+    tag, expected = str(context["tag"]), str(context["expected_tags"])
+    near = difflib.get_close_matches(tag, [name.strip("'") for name in expected.split(", ")], 1)
+    hint = f"did you mean {near[0]}?" if near else ""
+    return Problem(f"one of {expected} is expected, got {tag!r}", path, code, hint)
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, Sized) else 0
 
 
 def _shown(value: object) -> str:
@@ -160,23 +195,37 @@ def _shown(value: object) -> str:
 
 
 def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> list[str | int]:
+    """The path without the tags of unions, each key as it is spelt in ``data``."""
     path: list[str | int] = []
     current = data
     known = isinstance(data, Mapping | list | tuple)
     for position, element in enumerate(elements):
-        last = position == len(elements) - 1
-        # Below a scalar lies no data: what follows is the tag of a union; the mark of a wrong key stays.
-        if element != "[key]" and position and isinstance(current, str | int | float):
-            continue
         if known and isinstance(current, Mapping):
-            if element in current:
-                current = current[element]
-                known = isinstance(current, Mapping | list | tuple) or last
-            elif not (last and missing) or element in (current.get("kind"), current.get("type")):
+            key = _spelt(element, current)
+            if key is not None:
+                current = current[key]
+                path.append(key)
                 continue
+            last = position == len(elements) - 1
+            if not (last and missing) or element in (current.get("kind"), current.get("type")):
+                continue  # the tag of a union
         elif known and isinstance(current, list | tuple):
             if not isinstance(element, int):
                 continue
-            current = current[element] if element < len(current) else None
+            known = element < len(current)
+            current = current[element] if known else None
+        elif known and element != "[key]" and (current is None or isinstance(current, str | int | float)):
+            continue  # below a scalar lies no data, only the tag of a union; the mark of a wrong key stays
         path.append(element)
     return path
+
+
+def _spelt(element: str | int, mapping: Mapping[Any, Any]) -> Any:
+    """The key of a field in a mapping, which may have it in snake_case or camelCase; None where it is not there."""
+    if element in mapping:
+        return element
+    if isinstance(element, str):
+        camel = re.sub(r"_([a-z])", lambda match: match[1].upper(), element)
+        snake = re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", element)
+        return next((key for key in (camel, snake) if key in mapping), None)
+    return None
