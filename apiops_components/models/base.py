@@ -34,6 +34,7 @@ __all__ = [
     "DnsLabel",
     "DnsSubdomain",
     "Duration",
+    "ExactHost",
     "HeaderName",
     "Host",
     "Integer",
@@ -232,6 +233,16 @@ Host = Annotated[
     AfterValidator(_host),
 ]
 """Gateway API ``Hostname``: lower case, ``*`` only as the whole first label, no IP address."""
+
+
+def _exact_host(value: str) -> str:
+    if value.startswith("*."):
+        raise_faults([fault("name/hostname", f"{value!r} is a wildcard; the name of one host is expected")])
+    return value
+
+
+ExactHost = Annotated[Host, AfterValidator(_exact_host)]
+"""Gateway API ``PreciseHostname``: a `Host` without wildcard."""
 
 HeaderName = Annotated[
     str, matching(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", 256, "http/header-name", "an HTTP header name (RFC 9110 token)")

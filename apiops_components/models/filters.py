@@ -16,16 +16,18 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import (
     ApiGroup,
+    Bool,
     DnsLabel,
     DnsSubdomain,
+    ExactHost,
     HeaderName,
-    Host,
     Integer,
     Kind,
     KubernetesChecked,
     KubernetesModel,
     Port,
     fault,
+    matching,
 )
 from apiops_components.models.match import Method, repeated
 
@@ -54,6 +56,12 @@ class Header(KubernetesModel):
     """1 to 4,096 characters."""
 
 
+def _repeated_values(values: Sequence[str], field: str) -> Iterator[InitErrorDetails]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield fault("gateway/duplicate", f"{value!r} is there twice", "keep one of them", [field, index])
+
+
 class HeaderModifier(KubernetesChecked):
     """Headers to set, add and remove; at most 16 each."""
 
@@ -67,9 +75,7 @@ class HeaderModifier(KubernetesChecked):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         yield from repeated((h.name for h in self.set), "set", "header", fold=True)
         yield from repeated((h.name for h in self.add), "add", "header", fold=True)
-        for index, name in enumerate(self.remove):
-            if name in self.remove[:index]:
-                yield fault("gateway/duplicate", f"header {name!r} is there twice", "", ["remove", index])
+        yield from _repeated_values(self.remove, "remove")
 
 
 class PathModifier(KubernetesChecked):
@@ -98,7 +104,7 @@ class Redirect(KubernetesModel):
 
     scheme: Literal["http", "https"] | None = None
     """Of the new address."""
-    hostname: Host | None = None
+    hostname: ExactHost | None = None
     """Of the new address; no wildcard."""
     path: PathModifier | None = None
     """Of the new address."""
@@ -111,7 +117,7 @@ class Redirect(KubernetesModel):
 class UrlRewrite(KubernetesModel):
     """Changes host or path of the request on its way to the backend."""
 
-    hostname: Host | None = None
+    hostname: ExactHost | None = None
     """New Host header; no wildcard."""
     path: PathModifier | None = None
     """New path."""
@@ -166,18 +172,30 @@ class Mirror(KubernetesChecked):
             yield fault("gateway/mirror", "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter")
 
 
+Origin = Annotated[
+    str,
+    matching(
+        r"\*|https?://((\*\.)?([a-zA-Z0-9-]+\.)*[a-zA-Z0-9-]+|\*)(:[0-9]{1,5})?",
+        253,
+        "gateway/cors-origin",
+        "an origin such as https://example.com, https://*.example.com:8443 or *",
+    ),
+]
+"""Scheme, host and port, without path."""
+
+
 class Cors(KubernetesChecked):
     """Which origins a browser may call from."""
 
-    allow_origins: tuple[str, ...] = Field(default=(), max_length=64)
+    allow_origins: tuple[Origin, ...] = Field(default=(), max_length=64)
     """At most 64; ``*`` alone for all."""
-    allow_credentials: bool | None = None
+    allow_credentials: Bool | None = None
     """Whether cookies may be sent."""
     allow_methods: tuple[Method | Literal["*"], ...] = Field(default=(), max_length=9)
     """``*`` alone for all."""
-    allow_headers: tuple[str, ...] = Field(default=(), max_length=64)
+    allow_headers: tuple[HeaderName, ...] = Field(default=(), max_length=64)
     """``*`` alone for all."""
-    expose_headers: tuple[str, ...] = Field(default=(), max_length=64)
+    expose_headers: tuple[HeaderName, ...] = Field(default=(), max_length=64)
     """Response headers that a script may read."""
     max_age: Annotated[Integer, Field(ge=1)] = 5
     """Seconds for which the answer may be kept."""
@@ -191,6 +209,8 @@ class Cors(KubernetesChecked):
             if "*" in values and len(values) > 1:
                 loc = [field[0].lower() + field[1:]]
                 yield fault("gateway/cors", f"{field} cannot contain '*' alongside other {other}", "", loc)
+        for name in ("allow_origins", "allow_methods", "allow_headers", "expose_headers"):
+            yield from _repeated_values(getattr(self, name), to_camel(name))
 
 
 class ExtensionRef(KubernetesModel):

@@ -185,9 +185,9 @@ def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[InitErrorDetails]:
         sections.setdefault(place, []).append(parent.section_name)
     message = "when parentRefs includes 2 or more references to the same parent"
     for named in sections.values():
-        if len(named) > 1 and None in named:
+        if None in named and any(named):
             yield fault("gateway/parent-section", f"sectionName must be specified {message}", "", ["parentRefs"])
-        elif len(set(named)) < len(named):
+        if len(set(named)) < len(named):
             yield fault("gateway/parent-section", f"sectionName must be unique {message}", "", ["parentRefs"])
 
 
