@@ -39,8 +39,9 @@ _STYLES = {
     "--format", "form", type=click.Choice(["text", "markdown", "json", "html"]), default="text", show_default=True
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to FILE instead of stdout.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the HTML report to FILE.")
 @no_color_option
-def command(project: Project, environments: tuple[str, ...], form: str, out: Path | None) -> int:
+def command(project: Project, environments: tuple[str, ...], form: str, out: Path | None, report: Path | None) -> int:
     """Run the Pulumi programs of a project in this process, and show every resource that they hold.
 
     It needs no pulumi program, no cloud and no cluster. Values that exist only after deployment show as <unknown>,
@@ -50,6 +51,8 @@ def command(project: Project, environments: tuple[str, ...], form: str, out: Pat
         raise NotRunnable(Problem(f"there is no Pulumi.<env>.yaml in {project.config_dir}", code="project/environment"))
     made = previewed(project, environments or project.environments, annotate=annotated, progress=True)
     _show_warnings(made)
+    if report is not None:
+        _write(rendered(made, "html"), report)
     if out is None and form == "text" and sys.stdout.isatty() and click.get_current_context().color is not False:
         _print_coloured(made)
     else:

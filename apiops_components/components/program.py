@@ -18,6 +18,8 @@ from apiops_components.components.monitor import TIME_LIMIT, Circumstances, run
 from apiops_components.delivery.preview import ProgramPreview
 from apiops_components.delivery.recording import Diagnostic, Recording
 from apiops_components.errors import ApiOpsError, InvalidInput, NotRunnable, Problem, problems_of
+from apiops_components.guardrails.check import collected
+from apiops_components.guardrails.finding import Finding
 from apiops_components.project import Project, program_path
 
 ORGANIZATION = "organization"
@@ -42,18 +44,18 @@ def preview_programs(project: Project, env: str, *, time_limit: float = TIME_LIM
         owner, stack = parts[-2] if len(parts) > 1 else project.name, parts[-1]
         return exports.get(owner) if stack == env else None
 
-    def record(part: Project) -> Recording:
-        recording = record_program(part, env, references=referenced, time_limit=time_limit)
+    def made(part: Project, team: str | None) -> ProgramPreview:
+        findings: list[Finding] = []
+        recording = record_program(part, env, references=referenced, time_limit=time_limit, findings=findings)
         exports[part.name] = recording.outputs
-        return recording
+        return ProgramPreview(team, recording, tuple(findings))
 
     if project.platform != project:
-        record(project.platform)
-        return (ProgramPreview(project.root.name, record(project)),)
-    platform = ProgramPreview(None, record(project))
+        made(project.platform, None)
+        return (made(project, project.root.name),)
+    platform = made(project, None)
     here = project.settings(env).environment.teams
-    teams = [ProgramPreview(team, record(part)) for team, part in project.teams.items() if team in here]
-    return (platform, *teams)
+    return (platform, *(made(part, team) for team, part in project.teams.items() if team in here))
 
 
 def record_program(
@@ -62,8 +64,16 @@ def record_program(
     *,
     references: Callable[[str], Mapping[str, Any] | None],
     time_limit: float = TIME_LIMIT,
+    findings: list[Finding] | None = None,
 ) -> Recording:
     """Runs one program for an environment, with its settings and every declared secret unknown.
+
+    Args:
+        project: Whose program.
+        env: Name of the environment.
+        references: Outputs of another stack by the name that the program uses; None where it is not known.
+        time_limit: Seconds until a program that does not end is given up.
+        findings: Takes what breaks a guardrail; without it a broken guardrail fails the program, as in a deployment.
 
     Raises:
         ApiOpsError: The program failed, was refused or did not end.
@@ -86,7 +96,7 @@ def record_program(
     printed = io.StringIO()
     try:
         with _as_a_process(project.main, printed):
-            recording = run(lambda: _execute(file), given)
+            recording = run(lambda: _execute(file, findings), given)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a program may raise anything; it is shown with its place)
         raise _explained(error, given, file) from None
     lines = tuple(Diagnostic("info", line) for line in printed.getvalue().splitlines() if line.strip())
@@ -97,9 +107,14 @@ def record_program(
     return recording
 
 
-def _execute(file: Path) -> None:
+def _execute(file: Path, findings: list[Finding] | None) -> None:
     # As the language host does: programs ask for `__name__ == "__main__"`.
-    runpy.run_path(str(file), run_name="__main__")
+    if findings is None:
+        runpy.run_path(str(file), run_name="__main__")
+        return
+    with collected() as found:
+        runpy.run_path(str(file), run_name="__main__")
+    findings += found
 
 
 @contextlib.contextmanager

@@ -146,6 +146,8 @@ class ProgramPreview:
     """The team whose program it is; None for the platform's."""
     recording: Recording
     """What it registered."""
+    findings: tuple[Finding, ...] = ()
+    """Where its components broke a guardrail that they were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +169,24 @@ class EnvironmentPreview:
     @property
     def failed(self) -> bool:
         """Whether a guardrail is broken."""
-        return any(not finding.waived for finding in self.known.findings)
+        return any(not finding.waived for finding in self.findings)
+
+    @property
+    def checked(self) -> bool:
+        """Whether any guardrail was looked at; no findings says nothing otherwise."""
+        return self.known.checked or bool(self.findings)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the guardrails say, of what is described and of what the programs made beside it; each thing once."""
+        made = (finding for program in self.programs for finding in program.findings)
+        return tuple(dict.fromkeys((*self.known.findings, *made)))
 
     def summary(self) -> dict[str, Any]:
         """Counts: resources, components among them, resources by type, and what the guardrails say."""
-        findings = self.known.findings
+        findings = self.findings
         waived = sum(bool(finding.waived) for finding in findings)
-        guardrails = {"broken": len(findings) - waived, "waived": waived} if self.known.checked else None
+        guardrails = {"broken": len(findings) - waived, "waived": waived} if self.checked else None
         return {**count(self.resources), "guardrails": guardrails}
 
 

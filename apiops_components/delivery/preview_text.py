@@ -92,12 +92,11 @@ def notes_of(resource: RecordedResource) -> list[str]:
 
 
 def _findings(environment: EnvironmentPreview) -> Iterator[Line]:
-    known = environment.known
-    if not known.checked:
+    if not environment.checked:
         yield (("  guardrails: not checked, the project does not describe itself", "note"),)
         return
-    yield (("  guardrails: ", "note"), (_verdict(known.findings), "broken" if environment.failed else "good"))
-    for finding in known.findings:
+    yield (("  guardrails: ", "note"), (_verdict(environment.findings), "broken" if environment.failed else "good"))
+    for finding in environment.findings:
         mark = "waived" if finding.waived else "broken"
         owner = f" (owner: {finding.owner})" if finding.owner else ""
         yield (("    ", ""), (mark, mark), (f" {finding.guardrail}", "name"), (f"  {finding.subject}{owner}", ""))
@@ -140,8 +139,8 @@ def markdown(preview: Preview) -> str:
     parts = [f"## Preview of `{_code(preview.project)}`", _summary_table(preview)]
     for environment in preview.environments:
         parts.append(f"### {_cell(environment.name)}")
-        if environment.known.findings:
-            parts.append(_findings_table(environment.known.findings))
+        if environment.findings:
+            parts.append(_findings_table(environment.findings))
         text = "".join("".join(piece for piece, _ in line) + "\n" for line in _programs(environment))
         summary = _counted(count(environment.resources))
         fence = "`" * max(3, _longest_run(text) + 1)
@@ -157,8 +156,8 @@ def _programs(environment: EnvironmentPreview) -> Iterator[Line]:
 def _summary_table(preview: Preview) -> str:
     rows = ["| environment | resources | components | guardrails |", "|---|--:|--:|---|"]
     for environment in preview.environments:
-        counts, known = count(environment.resources), environment.known
-        result = _verdict(known.findings) if known.checked else "not checked"
+        counts = count(environment.resources)
+        result = _verdict(environment.findings) if environment.checked else "not checked"
         rows.append(f"| {_cell(environment.name)} | {counts['resources']} | {counts['components']} | {result} |")
     return "\n".join(rows)
 

@@ -97,11 +97,10 @@ def _overview(preview: Preview) -> Markup:
 
 
 def _verdict(environment: EnvironmentPreview) -> Markup:
-    known = environment.known
-    if not known.checked:
+    if not environment.checked:
         return el("span", "not checked", class_="badge")
-    waived = sum(bool(finding.waived) for finding in known.findings)
-    broken = len(known.findings) - waived
+    waived = sum(bool(finding.waived) for finding in environment.findings)
+    broken = len(environment.findings) - waived
     badges = [el("span", f"{broken} broken", class_="badge broken") if broken else None]
     badges += [el("span", "all hold", class_="badge good") if not broken else None]
     badges += [el("span", f"{waived} waived", class_="badge waived") if waived else None]
@@ -142,12 +141,11 @@ def _tile(number: int, label: str, target: str) -> Markup:
 
 
 def _findings(environment: EnvironmentPreview) -> Markup:
-    known = environment.known
-    if not known.checked:
+    if not environment.checked:
         return el("p", "Not checked: the project does not describe itself.", class_="note")
-    if not known.findings:
+    if not environment.findings:
         return el("p", "All guardrails hold, without a waiver.", class_="note")
-    return el("div", *map(_finding, known.findings), class_="findings")
+    return el("div", *map(_finding, environment.findings), class_="findings")
 
 
 def _finding(finding: Finding) -> Markup:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from apiops_components.errors import GuardrailError
@@ -12,7 +14,7 @@ from apiops_components.models.api import ApiGatewaySpec
 from apiops_components.models.description import Description
 from apiops_components.models.guardrail import Guardrail
 
-__all__ = ["Guardrails", "check"]
+__all__ = ["Guardrails", "check", "collected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,36 @@ class Guardrails:
                     )
 
     def enforce(self, gateway: ApiGatewaySpec) -> None:
-        """Refuses a host that breaks them.
+        """Refuses a host that breaks them; inside `collected`, notes it instead.
 
         Raises:
             GuardrailError: Every place that is not waived.
         """
-        broken = [finding.problem() for finding in self.findings(gateway) if not finding.waived]
+        findings = list(self.findings(gateway))
+        if (notes := _notes.get()) is not None:
+            notes += findings
+            return
+        broken = [finding.problem() for finding in findings if not finding.waived]
         if broken:
             raise GuardrailError(broken)
+
+
+_notes: ContextVar[list[Finding] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[list[Finding]]:
+    """Lets a preview go on past a broken guardrail: what `Guardrails.enforce` finds meanwhile is in the list.
+
+    Who opens this must report the list: a preview that stopped at the first broken guardrail would show its reader
+    nothing else of the change.
+    """
+    notes: list[Finding] = []
+    token = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(token)
 
 
 def check(descriptions: Iterable[Description], rules: Sequence[Guardrail]) -> list[Finding]:
