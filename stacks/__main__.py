@@ -31,7 +31,9 @@ with readable_errors():
     on_cluster = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster])
 
     ngrok = environment.ngrok and NgrokOperator("ngrok", environment.ngrok, secrets=secrets, opts=on_cluster)
-    argocd = environment.argocd and ArgoCD("argocd", environment.argocd, opts=on_cluster)
+    # Argo CD has no effect outside the cluster and may go with it; what ngrok holds outside must be taken down first.
+    gone_with_it = pulumi.ResourceOptions.merge(on_cluster, pulumi.ResourceOptions(deleted_with=cluster.deleted_with))
+    argocd = environment.argocd and ArgoCD("argocd", environment.argocd, opts=gone_with_it)
     teams = {name: Team(name, environment, opts=on_cluster) for name in environment.teams}
 
     for name, spec in gitops_specs(environment).items():

@@ -1,7 +1,8 @@
 """What the platform holds in an environment. Pure: same settings, same answer."""
 
-from apiops_components import Description, Environment
 from guardrails import GUARDRAILS
+
+from apiops_components import Description, Environment
 
 
 def describe(environment: Environment) -> Description:

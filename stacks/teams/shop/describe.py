@@ -53,9 +53,9 @@ def guestbook() -> ApiSpec:
             read_only_root=False,
             exemptions=(
                 Exemption(rule="run-as-root", reason="Apache of this sample image starts as root to bind port 80."),
-                Exemption(rule="privileged-port", reason="The sample image listens on port 80 and cannot be told otherwise."),
+                Exemption(rule="privileged-port", reason="The sample image listens on port 80 and no other."),
                 Exemption(rule="writable-root-filesystem", reason="Apache writes its pid file and locks below /var."),
-                Exemption(rule="image-without-digest", reason="The sample names its image by tag; no digest is published."),
+                Exemption(rule="image-without-digest", reason="The sample names its image by tag alone."),
             ),
         ),
     )
