@@ -6,6 +6,8 @@ modelled further yet are taken as plain mappings.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -13,14 +15,18 @@ from pydantic import Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import (
+    ApiGroup,
     DnsLabel,
     DnsSubdomain,
     Host,
+    Kind,
     KubernetesChecked,
     KubernetesModel,
     Port,
     fault,
+    matching,
 )
+from apiops_components.models.labels import LabelKey, Labels
 
 __all__ = ["Gateway", "GatewayClass", "Listener"]
 
@@ -28,9 +34,9 @@ __all__ = ["Gateway", "GatewayClass", "Listener"]
 class CertificateRef(KubernetesModel):
     """A Secret with a certificate and its key."""
 
-    group: str = ""
+    group: ApiGroup = ""
     """The core group."""
-    kind: str = "Secret"
+    kind: Kind = "Secret"
     """Secret."""
     name: DnsSubdomain
     """Name of the Secret."""
@@ -45,8 +51,8 @@ class ListenerTls(KubernetesChecked):
     """Here, or at the backend."""
     certificate_refs: tuple[CertificateRef, ...] = Field(default=(), max_length=64)
     """At most 64; ngrok's operator takes the first."""
-    options: Mapping[str, str] = Field(default_factory=dict, max_length=16)
-    """Of the implementation; at most 16."""
+    options: Mapping[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=16)
+    """Of the implementation; at most 16, each at most 4,096 characters."""
 
     def faults(self) -> Iterator[InitErrorDetails]:
         if self.mode == "Terminate" and not self.certificate_refs and not self.options:
@@ -60,9 +66,9 @@ class ListenerTls(KubernetesChecked):
 class RouteKind(KubernetesModel):
     """A kind of route."""
 
-    group: str = "gateway.networking.k8s.io"
+    group: ApiGroup = "gateway.networking.k8s.io"
     """Its API group."""
-    kind: Annotated[str, Field(min_length=1, max_length=63)]
+    kind: Kind
     """Its kind."""
 
 
@@ -84,6 +90,21 @@ class AllowedRoutes(KubernetesModel):
     """At most 8; those of the protocol by default."""
 
 
+_DOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_OWN_NAME = rf"{_DOMAIN}/[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+
+Protocol = Annotated[
+    str,
+    matching(
+        rf"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?|{_DOMAIN}/[A-Za-z0-9]+",
+        255,
+        "gateway/protocol",
+        "a protocol (letters, digits and '-', or 'domain/name')",
+    ),
+]
+"""One of the Gateway API, or one of the implementation's own."""
+
+
 class Listener(KubernetesChecked):
     """Where requests come in."""
 
@@ -93,8 +114,8 @@ class Listener(KubernetesChecked):
     """All by default. ngrok's operator needs one."""
     port: Port
     """ngrok takes 443 for HTTPS and 80 for HTTP."""
-    protocol: Annotated[str, Field(min_length=1, max_length=255)]
-    """HTTP, HTTPS, TLS, TCP, UDP, or one of the implementation's own."""
+    protocol: Protocol
+    """HTTP, HTTPS, TLS, TCP, UDP, or one of the implementation's own, such as ``example.com/bar``."""
     tls: ListenerTls | None = None
     """How TLS ends; with ngrok leave it out."""
     allowed_routes: AllowedRoutes = Field(default_factory=AllowedRoutes)
@@ -113,6 +134,48 @@ class Listener(KubernetesChecked):
             yield fault("gateway/listener-hostname", message, "", ["hostname"])
 
 
+class Address(KubernetesChecked):
+    """An address that is asked for."""
+
+    type: Annotated[
+        str, matching(rf"Hostname|IPAddress|NamedAddress|{_OWN_NAME}", 253, "gateway/address", "a type of address")
+    ] = "IPAddress"
+    """IPAddress by default; ngrok's operator reads only Hostname."""
+    value: Annotated[str, Field(max_length=253)] | None = None
+    """Any by default."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:
+        if self.value is None:
+            return
+        if self.type == "IPAddress" and not _is_address(self.value):
+            yield fault("gateway/address", f"{self.value!r} is not an IP address", "set type: Hostname", ["value"])
+        if self.type == "Hostname" and self.value and not re.fullmatch(rf"(\*\.)?{_DOMAIN}", self.value):
+            message = (
+                "Hostname value must be empty or contain only valid characters (matching "
+                r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$)"
+            )
+            yield fault("gateway/address", message, "", ["value"])
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+class Infrastructure(KubernetesModel):
+    """What is put on the objects that are made for a Gateway."""
+
+    labels: Labels = Field(default_factory=dict, max_length=8)
+    """At most 8."""
+    annotations: Mapping[LabelKey, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=8)
+    """At most 8, each at most 4,096 characters."""
+    parameters_ref: Mapping[str, Any] | None = None
+    """Parameters of the implementation."""
+
+
 class Gateway(KubernetesChecked):
     """``spec`` of a Gateway."""
 
@@ -120,9 +183,9 @@ class Gateway(KubernetesChecked):
     """Which implementation serves it; ``ngrok`` here."""
     listeners: tuple[Listener, ...] = Field(min_length=1, max_length=64)
     """1 to 64."""
-    addresses: tuple[Mapping[str, Any], ...] = Field(default=(), max_length=16)
-    """At most 16."""
-    infrastructure: Mapping[str, Any] | None = None
+    addresses: tuple[Address, ...] = Field(default=(), max_length=16)
+    """At most 16, each once."""
+    infrastructure: Infrastructure | None = None
     """Labels and annotations of what is made for it."""
     tls: Mapping[str, Any] | None = None
     """Validation of client certificates, certificate towards backends."""
@@ -142,12 +205,32 @@ class Gateway(KubernetesChecked):
                 message = "Combination of port, protocol and hostname must be unique for each listener"
                 yield fault("gateway/listener-unique", message, "", ["listeners", index])
             places.add(place)
+        addresses: set[tuple[str, str]] = set()
+        for index, address in enumerate(self.addresses):
+            if address.value is not None and (address.type, address.value) in addresses:
+                message = f"{address.type} values must be unique"
+                yield fault("gateway/address-unique", message, "", ["addresses", index, "value"])
+            if address.type in ("IPAddress", "Hostname"):
+                addresses.add((address.type, address.value or ""))
+        yield from self._port_faults()
+
+    def _port_faults(self) -> Iterator[InitErrorDetails]:
+        """``tls`` is not modelled further, but the rule that its ports are told apart is."""
+        frontend = (self.tls or {}).get("frontend")
+        per_port = frontend.get("perPort") if isinstance(frontend, Mapping) else None
+        ports = [item.get("port") for item in per_port or () if isinstance(item, Mapping)]
+        for index, port in enumerate(ports):
+            if port in ports[:index]:
+                message = "Port for TLS configuration must be unique within the Gateway"
+                yield fault("gateway/tls-port", message, "", ["tls", "frontend", "perPort", index, "port"])
 
 
 class GatewayClass(KubernetesModel):
     """``spec`` of a GatewayClass."""
 
-    controller_name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^/]+/.+$")]
+    controller_name: Annotated[
+        str, matching(_OWN_NAME, 253, "gateway/controller-name", "a controller's name such as example.com/controller")
+    ]
     """``domain/path`` of the controller; cannot be changed later."""
     parameters_ref: Mapping[str, Any] | None = None
     """Parameters of the implementation."""
