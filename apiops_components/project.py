@@ -10,12 +10,11 @@ import importlib.util
 import itertools
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -40,15 +39,17 @@ class Settings:
 
     Attributes:
         environment: The typed settings.
-        config: Every plain key of the file.
-        secrets: The keys whose values are encrypted.
+        config: Every plain key of the file; never a secret, even where one stands in clear.
+        secrets: The keys whose values are encrypted, and those of the secrets that the settings declare.
         file: Where it was read from.
+        warnings: What is wrong, and still lets everything run.
     """
 
     environment: Environment
     config: Mapping[str, Any]
     secrets: frozenset[str]
     file: Path
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,20 @@ class Project:
             )
         encrypted = {key for key, value in config.items() if isinstance(value, Mapping) and value.keys() == {"secure"}}
         environment = parse_environment(config[ENVIRONMENT_KEY], env, file=file, document=document)
-        plain = {key: value for key, value in config.items() if key not in encrypted}
-        return Settings(environment, plain, frozenset(encrypted), file)
+        declared = {f"apiops:{name}" for name in environment.secrets}
+        in_clear = tuple(
+            Problem(
+                "this secret stands in the file in clear, for everyone who reads the repository",
+                f'config["{key}"]',
+                "settings/secret-in-clear",
+                f"change the value where it came from, then: pulumi config set -s {env} --secret {key}",
+                _shown(file),
+                document.line(f'config["{key}"]'),
+            )
+            for key in sorted(declared & config.keys() - encrypted)
+        )
+        plain = {key: value for key, value in config.items() if key not in encrypted | declared}
+        return Settings(environment, plain, frozenset(encrypted | declared), file, in_clear)
 
     def describe(self, env: str | Environment) -> Description:
         """What this project alone holds in an environment: the answer of its ``describe.py``.
@@ -291,11 +304,7 @@ def _call_describe(project: Project, environment: Environment) -> Description:
         )
     with program_path(project.main):
         try:
-            module = _load(file)
-            function = getattr(module, "describe", None)
-            if not callable(function):
-                raise NotRunnable(Problem("has no function describe(environment)", file=_shown(file)))
-            description = function(environment)
+            description = _load(file)(environment)
         except ValidationError as error:
             place = _place(error, project.root, file)
             title = error.title
@@ -313,7 +322,8 @@ def _call_describe(project: Project, environment: Environment) -> Description:
     return description
 
 
-def _load(file: Path) -> ModuleType:
+def _load(file: Path) -> Callable[[Environment], Any]:
+    """The function ``describe`` of a file."""
     spec = importlib.util.spec_from_file_location(f"_apiops_describe_{next(_numbers)}", file)
     if spec is None or spec.loader is None:
         raise NotRunnable(Problem("cannot be loaded as Python", file=_shown(file)))
@@ -323,7 +333,10 @@ def _load(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     finally:
         del sys.modules[spec.name]
-    return module
+    describe: Callable[[Environment], Any] | None = getattr(module, "describe", None)
+    if not callable(describe):
+        raise NotRunnable(Problem("has no function describe(environment)", file=_shown(file)))
+    return describe
 
 
 def _place(error: BaseException, root: Path, file: Path) -> tuple[str, int]:

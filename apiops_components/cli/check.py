@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apiops_components.cli.options import env_option, no_color_option, project_option, team_option
-from apiops_components.cli.output import print_json
+from apiops_components.cli.output import print_json, show_warnings
 
 if TYPE_CHECKING:
     from apiops_components.guardrails.finding import Finding
@@ -31,6 +31,7 @@ def command(project: Project, env: str, team: str | None, form: str) -> int:
     from apiops_components import render  # noqa: PLC0415
     from apiops_components.guardrails.check import check  # noqa: PLC0415
 
+    show_warnings(project.settings(env).warnings)
     descriptions = project.descriptions(env, team)
     render(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
     rules = project.guardrails(env)

@@ -12,7 +12,7 @@ import click
 
 from apiops_components.errors import ApiOpsError, Problem
 
-__all__ = ["print_json", "problem_json", "show_error", "show_problems"]
+__all__ = ["print_json", "problem_json", "show_error", "show_problems", "show_warnings"]
 
 
 def print_json(value: Any) -> None:
@@ -29,6 +29,12 @@ def show_problems(problems: Iterable[Problem]) -> None:
     """Problems for a person, on stderr."""
     for problem in problems:
         click.secho(str(problem), err=True, fg="red")
+
+
+def show_warnings(problems: Iterable[Problem]) -> None:
+    """What is wrong and does not stop the command, on stderr."""
+    for problem in problems:
+        click.secho(f"warning: {problem}", err=True, fg="yellow")
 
 
 def show_error(error: ApiOpsError, *, json_wanted: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apiops_components.cli.options import no_color_option, project_option
+from apiops_components.cli.output import show_warnings
 from apiops_components.errors import NotRunnable, Problem
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def previewed(
 
     made = []
     for env in _with_progress(tuple(environments), shown=progress):
+        show_warnings(project.settings(env).warnings)
         known = annotate(project, env) if annotate else Annotations()
         made.append(EnvironmentPreview(env, preview_programs(project, env), known))
     return Preview(project.name, tuple(made))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apiops_components.cli.options import env_option, no_color_option, project_option, team_option
+from apiops_components.cli.output import show_warnings
 
 if TYPE_CHECKING:
     from apiops_components.project import Project
@@ -42,6 +43,7 @@ def command(project: Project, env: str, team: str | None, out: Path | None, owne
 
     if check and out is None:
         raise click.UsageError("--check compares with a folder: name it with --out")
+    show_warnings(project.settings(env).warnings)
     manifests = [m for m in render(project.descriptions(env, team)) if owner in ("all", m.owner)]
     if out is None:
         if form == "json":

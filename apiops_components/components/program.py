@@ -89,7 +89,7 @@ def record_program(
         root=str(project.root),
         code=project.main,
         config=settings.config,
-        secrets=settings.secrets | {f"apiops:{name}" for name in settings.environment.secrets},
+        secrets=settings.secrets,
         references=references,
         time_limit=time_limit,
     )
