@@ -284,10 +284,10 @@ def program_path(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
-        for name in set(sys.modules) - before:
-            origin = getattr(sys.modules[name], "__file__", None)
+        for name, module in list(sys.modules.items()):  # a copy: another thread may be importing
+            origin = getattr(module, "__file__", None) if name not in before else None
             if origin and Path(origin).is_relative_to(folder) and "site-packages" not in Path(origin).parts:
-                del sys.modules[name]
+                sys.modules.pop(name, None)
 
 
 def _call_describe(project: Project, environment: Environment) -> Description:
