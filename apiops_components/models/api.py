@@ -51,6 +51,9 @@ class ApiSpec(CheckedModel):
                 "",
                 ["policy", "on_tcp_connect"],
             )
+        if self.name.endswith("-gateway"):
+            message = f"{self.name!r}: names with this end are kept for the policies of Gateways"
+            yield fault("api/name", message, "choose another name", ["name"])
 
 
 class ApiGatewaySpec(CheckedModel):

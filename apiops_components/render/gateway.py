@@ -8,11 +8,12 @@ from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.filters import ExtensionRef, Filter
 from apiops_components.models.policy.document import Rule
 from apiops_components.models.route import Route
-from apiops_components.render.guard import guard
+from apiops_components.render.guard import guards
 from apiops_components.render.installs import PART_OF
-from apiops_components.render.lowering import check_host, lower_route, split_rules
+from apiops_components.render.lowering import exact_matches, lower_route, split_rules
 from apiops_components.render.operator import GATEWAY_CLASS
 from apiops_components.render.policy import policy_object
+from apiops_components.render.refusal import check_host
 from apiops_components.render.route import route_objects
 from apiops_components.render.workload import workload_objects
 
@@ -32,8 +33,7 @@ def gateway_objects(spec: ApiGatewaySpec) -> list[dict[str, Any]]:
     check_host(spec)
     request: list[Rule] = []
     response: list[Rule] = []
-    for api in spec.apis:
-        condition = guard(api, spec.apis)
+    for api, condition in zip(spec.apis, guards(spec.apis), strict=True):
         protecting, _ = split_rules(api.policy.on_http_request)
         request += (_guarded(rule, api, condition) for rule in protecting)
         response += (_guarded(rule, api, condition) for rule in api.policy.on_http_response)
@@ -84,7 +84,8 @@ def api_objects(spec: ApiGatewaySpec, api: ApiSpec, *, ingress_namespace: str) -
     _, rules = split_rules(api.policy.on_http_request)
     if rules:
         objects.append(policy_object(api.name, spec.namespace, metadata, {"on_http_request": rules}))
-    lowered = [_with_policy(rule, api.name if rules else None) for route in api.routes for rule in lower_route(route)]
+    exact = exact_matches(spec.apis)
+    lowered = [_with_policy(rule, api.name if rules else None) for r in api.routes for rule in lower_route(r, exact)]
     objects += route_objects(api.name, spec.namespace, metadata, spec.name, spec.host, lowered)
     return objects
 

@@ -1,40 +1,72 @@
 """Which requests belong to an API, as one expression: the guard of its rules in the Gateway's policy.
 
 A rule in the Gateway's policy sees every request of the host, so it carries a condition that is true for exactly the
-requests that reach the API: its own matches, less those that a more specific match of another API takes.
+requests that reach the API: its own matches, less those that a more specific match of another API takes. Where the
+specification and ngrok's operator rank two matches differently, neither is taken off the other's guard: the request
+is then asked for more than it needs, never for less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from apiops_components.models.api import ApiSpec
 from apiops_components.models.match import Match
 from apiops_components.models.policy.cel import literal
+from apiops_components.render.precedence import beats, overlaps
 
-__all__ = ["guard", "match_expression"]
+__all__ = ["guards", "match_expression"]
 
 
-def guard(api: ApiSpec, others: Sequence[ApiSpec]) -> str | None:
-    """The expression, or None where every request of the host belongs to the API."""
-    foreign = [match for other in others if other is not api for route in other.routes for match in route.matches]
+def guards(apis: Sequence[ApiSpec]) -> list[str | None]:
+    """The expression of each API of a host, or None where every request of the host belongs to it."""
+    # A match is beaten by none on a shorter path, so it is enough to look at those at and below its own.
+    below: dict[str, list[tuple[int, Match]]] = defaultdict(list)
+    for number, api in enumerate(apis):
+        for match in _matches(api):
+            for path in _upwards(match):
+                below[path].append((number, match))
+    return [_guard(number, api, below) for number, api in enumerate(apis)]
+
+
+def _matches(api: ApiSpec) -> Iterator[Match]:
+    for route in api.routes:
+        yield from route.matches
+
+
+def _base(match: Match) -> str:
+    return match.path.value.rstrip("/")
+
+
+def _upwards(match: Match) -> Iterator[str]:
+    """The path without its last slash, and every one above it, down to the empty one."""
+    path = _base(match)
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+    yield ""
+
+
+def _guard(number: int, api: ApiSpec, below: Mapping[str, Sequence[tuple[int, Match]]]) -> str | None:
     parts: dict[str, None] = {}  # a set that keeps its order
-    for match in (match for route in api.routes for match in route.matches):
+    for match in _matches(api):
         own = match_expression(match)
-        taken = [match_expression(other) for other in foreign if _overlaps(match, other) and _beats(other, match)]
+        taken = [
+            match_expression(other)
+            for owner, other in below[_base(match)]
+            if owner != number and overlaps(match, other) and beats(other, match)
+        ]
         if not taken and own is None:
             return None
         excluded = f"!({' || '.join(dict.fromkeys(filter(None, taken)))})" if taken else None
-        parts[_all(part for part in (own, excluded) if part)] = None
+        both = [part for part in (own, excluded) if part]
+        parts[" && ".join(map(_grouped, both)) if len(both) > 1 else both[0]] = None
     return " || ".join(f"({part})" if " && " in part and len(parts) > 1 else part for part in parts)
 
 
-def _all(conditions: Iterable[str]) -> str:
-    """All of them, each in parentheses where it holds an alternative."""
-    found = list(conditions)
-    if len(found) < 2:  # noqa: PLR2004
-        return "".join(found)
-    return " && ".join(f"({part})" if " || " in part and not part.startswith("!(") else part for part in found)
+def _grouped(part: str) -> str:
+    return f"({part})" if " || " in part and not part.startswith("!(") else part
 
 
 def match_expression(match: Match) -> str | None:
@@ -45,7 +77,10 @@ def match_expression(match: Match) -> str | None:
         *(_values("req.headers", item.name.lower(), item.type, item.value) for item in match.headers),
         *(_values("req.url.query_params", item.name, item.type, item.value) for item in match.query_params),
     ]
-    return _all(condition for condition in conditions if condition) or None
+    found = [condition for condition in conditions if condition]
+    if len(found) > 1:
+        return " && ".join(f"({part})" if " || " in part else part for part in found)
+    return found[0] if found else None
 
 
 def _path(kind: str, value: str) -> str | None:
@@ -61,43 +96,3 @@ def _values(variable: str, name: str, kind: str, value: str) -> str:
     found = f"{variable}[{literal(name)}].join(',')"
     test = f"{found} == {literal(value)}" if kind == "Exact" else f"{found}.matches({literal(value)})"
     return f"{literal(name)} in {variable} && {test}"
-
-
-def _beats(first: Match, second: Match) -> bool:
-    """Whether a request that matches both goes to ``first``, by the specification *and* by ngrok's operator.
-
-    They rank what comes after the path differently. Where they disagree, neither is excluded from the other's guard:
-    the request is then asked for more than it needs, never for less.
-    """
-    if (by_path := _path_rank(first)) != (other_path := _path_rank(second)):
-        return by_path > other_path
-    method, headers, queries = (
-        (bool(first.method), bool(second.method)),
-        (len(first.headers), len(second.headers)),
-        (len(first.query_params), len(second.query_params)),
-    )
-    specification = _first_difference((method, headers, queries))
-    operator = _first_difference((headers, queries, method))
-    return specification > 0 and operator > 0
-
-
-def _path_rank(match: Match) -> tuple[bool, int]:
-    return match.path.type == "Exact", len(match.path.value.rstrip("/"))
-
-
-def _first_difference(pairs: Iterable[tuple[int, int]]) -> int:
-    return next((first - second for first, second in pairs if first != second), 0)
-
-
-def _overlaps(first: Match, second: Match) -> bool:
-    """Whether a request can match both; true where that is not easily told."""
-    if first.method and second.method and first.method != second.method:
-        return False
-    exact, prefix = sorted((first, second), key=lambda match: match.path.type != "Exact")
-    path, base = exact.path.value, prefix.path.value.rstrip("/")
-    if prefix.path.type == "Exact":
-        return path == prefix.path.value
-    if exact.path.type == "Exact":
-        return path == base or path.startswith(base + "/")
-    other = path.rstrip("/")
-    return f"{other}/".startswith(f"{base}/") or f"{base}/".startswith(f"{other}/")

@@ -19,12 +19,15 @@ _MAX_MATCHES_IN_ALL = 128
 def route_objects(
     name: str, namespace: str, metadata: Mapping[str, Any], gateway: str, host: str, rules: Sequence[Route]
 ) -> Iterator[dict[str, Any]]:
-    """One HTTPRoute, or as many as the definition's limits ask for; the order of the rules is kept."""
+    """One HTTPRoute, or as many as the definition's limits ask for; the order of the rules is kept.
+
+    Their names have a dot, which the name of an API has not: no two APIs can come to the same.
+    """
     for number, part in enumerate(_parts(rules), start=1):
         yield {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
-            "metadata": {"name": name if number == 1 else f"{name}-{number}", "namespace": namespace, **metadata},
+            "metadata": {"name": name if number == 1 else f"{name}.{number}", "namespace": namespace, **metadata},
             "spec": {
                 "parentRefs": [
                     {
@@ -49,7 +52,8 @@ def _parts(rules: Sequence[Route]) -> Iterator[list[Route]]:
             if len(part) == _MAX_RULES or total + len(matches) > _MAX_MATCHES_IN_ALL:
                 yield part
                 part, total = [], 0
-            part.append(rule.model_copy(update={"matches": matches}))
+            name = f"{rule.name}-{start // _MAX_MATCHES + 1}" if rule.name and start else rule.name
+            part.append(rule.model_copy(update={"name": name, "matches": matches}))
             total += len(matches)
     yield part
 

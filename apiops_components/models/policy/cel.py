@@ -18,7 +18,7 @@ from apiops_components.models.base import fault
 from apiops_components.models.policy.functions import FUNCTIONS, METHODS
 from apiops_components.models.policy.variables import variables
 
-__all__ = ["compile_expression", "expression_fault", "literal", "template_faults", "uses"]
+__all__ = ["compile_expression", "expression_fault", "is_pattern", "literal", "template_faults"]
 
 
 def literal(text: str) -> str:
@@ -78,19 +78,13 @@ def _interpolations(text: str) -> Iterator[str | None]:
         start = text.find("${", position)
 
 
-_ACTION_RESULT = re.compile(r"\bactions\.ngrok\.([a-z_]+)")
-
-
-def uses(expressions: tuple[str, ...]) -> frozenset[str]:
-    """Which actions' results the expressions read: ``actions.ngrok.<name>``."""
-    return frozenset(name for text in expressions for name in _ACTION_RESULT.findall(_without_strings(text)))
-
-
-_STRINGS = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
-
-
-def _without_strings(text: str) -> str:
-    return _STRINGS.sub("''", text)
+def is_pattern(text: str) -> bool:
+    """Whether this is a regular expression as CEL's ``matches`` takes it (RE2)."""
+    try:
+        found = compile_expression(f"''.matches({literal(text)})", "on_http_request").eval(data={})
+    except RuntimeError:
+        return False
+    return bool(found.type().name() == "BOOL")
 
 
 @lru_cache(maxsize=65536)
