@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -67,6 +67,18 @@ class KubernetesModel(Model):
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        return _dropped_nulls(data)
+
+
+def _dropped_nulls(data: Any) -> Any:
+    # The API server drops a null before it sets defaults, so for a document a null is no value.
+    if isinstance(data, dict) and None in data.values():
+        return {key: value for key, value in data.items() if value is not None}
+    return data
+
 
 def fault(code: str, message: str, hint: str = "", loc: Sequence[str | int] = (), got: Any = None) -> InitErrorDetails:
     """One problem for `raise_faults`; ``loc`` is relative to the model that raises."""
@@ -88,6 +100,9 @@ def raise_faults(faults: Iterable[InitErrorDetails]) -> None:
         raise ValidationError.from_exception_data("invalid", found)
 
 
+Checked = TypeVar("Checked", bound="CheckedModel")
+
+
 class CheckedModel(Model):
     """A model with rules across its fields: `faults` yields all that are broken.
 
@@ -102,21 +117,30 @@ class CheckedModel(Model):
     @model_validator(mode="wrap")
     @classmethod
     def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            model = handler(data)
-        except ValidationError as error:
-            found = [details(item) for item in error.errors(include_url=False)]
-            if isinstance(data, dict):
-                found += _faults_of_part(cls, data)
-            raise ValidationError.from_exception_data(cls.__name__, found) from None
-        raise_faults(model.faults())
-        return model
+        return _checked_model(cls, data, handler)
+
+
+def _checked_model(cls: type[Checked], data: Any, handler: ModelWrapValidatorHandler[Checked]) -> Checked:
+    try:
+        model = handler(data)
+    except ValidationError as error:
+        found = [details(item) for item in error.errors(include_url=False)]
+        if isinstance(data, dict):
+            found += _faults_of_part(cls, data)
+        raise ValidationError.from_exception_data(cls.__name__, found) from None
+    raise_faults(model.faults())
+    return model
 
 
 class KubernetesChecked(CheckedModel):
     """Shape of Kubernetes, and rules across fields."""
 
     model_config = KubernetesModel.model_config
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return _checked_model(cls, _dropped_nulls(data), handler)
 
 
 def _faults_of_part(model: type[CheckedModel], data: dict[str, Any]) -> list[InitErrorDetails]:

@@ -29,7 +29,7 @@ from apiops_components.models.base import (
     fault,
     matching,
 )
-from apiops_components.models.match import Method, repeated
+from apiops_components.models.match import repeated
 
 __all__ = [
     "Cors",
@@ -45,6 +45,8 @@ __all__ = [
     "filters_faults",
     "prefix_replacements",
 ]
+
+_INT32 = 2**31 - 1
 
 
 class Header(KubernetesModel):
@@ -126,9 +128,9 @@ class UrlRewrite(KubernetesModel):
 class Fraction(KubernetesChecked):
     """A part of the requests."""
 
-    numerator: Annotated[Integer, Field(ge=0)]
+    numerator: Annotated[Integer, Field(ge=0, le=_INT32)]
     """At most the denominator."""
-    denominator: Annotated[Integer, Field(ge=1)] = 100
+    denominator: Annotated[Integer, Field(ge=1, le=_INT32)] = 100
     """At least 1."""
 
     def faults(self) -> Iterator[InitErrorDetails]:
@@ -184,6 +186,9 @@ Origin = Annotated[
 """Scheme, host and port, without path."""
 
 
+CorsMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*"]
+
+
 class Cors(KubernetesChecked):
     """Which origins a browser may call from."""
 
@@ -191,13 +196,13 @@ class Cors(KubernetesChecked):
     """At most 64; ``*`` alone for all."""
     allow_credentials: Bool | None = None
     """Whether cookies may be sent."""
-    allow_methods: tuple[Method | Literal["*"], ...] = Field(default=(), max_length=9)
+    allow_methods: tuple[CorsMethod, ...] = Field(default=(), max_length=9)
     """``*`` alone for all."""
     allow_headers: tuple[HeaderName, ...] = Field(default=(), max_length=64)
     """``*`` alone for all."""
     expose_headers: tuple[HeaderName, ...] = Field(default=(), max_length=64)
     """Response headers that a script may read."""
-    max_age: Annotated[Integer, Field(ge=1)] = 5
+    max_age: Annotated[Integer, Field(ge=1, le=_INT32)] = 5
     """Seconds for which the answer may be kept."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102

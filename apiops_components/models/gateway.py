@@ -1,7 +1,6 @@
 """Gateways and their listeners, with the shape of ``gateway.networking.k8s.io/v1``.
 
-Limits and messages are those of the Gateway API definitions named in `versions.GATEWAY_API`; fields that are not
-modelled further yet are taken as plain mappings.
+Limits and messages are those of the Gateway API definitions named in `versions.GATEWAY_API`, standard channel.
 """
 
 from __future__ import annotations
@@ -23,44 +22,14 @@ from apiops_components.models.base import (
     KubernetesChecked,
     KubernetesModel,
     Port,
+    Text,
     fault,
     matching,
 )
+from apiops_components.models.gateway_tls import GatewayTls, ListenerTls
 from apiops_components.models.labels import LabelKey, Labels
 
 __all__ = ["Gateway", "GatewayClass", "Listener"]
-
-
-class CertificateRef(KubernetesModel):
-    """A Secret with a certificate and its key."""
-
-    group: ApiGroup = ""
-    """The core group."""
-    kind: Kind = "Secret"
-    """Secret."""
-    name: DnsSubdomain
-    """Name of the Secret."""
-    namespace: DnsLabel | None = None
-    """The Gateway's own by default; another one needs a ReferenceGrant there."""
-
-
-class ListenerTls(KubernetesChecked):
-    """How TLS ends."""
-
-    mode: Literal["Terminate", "Passthrough"] = "Terminate"
-    """Here, or at the backend."""
-    certificate_refs: tuple[CertificateRef, ...] = Field(default=(), max_length=64)
-    """At most 64; ngrok's operator takes the first."""
-    options: Mapping[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=16)
-    """Of the implementation; at most 16, each at most 4,096 characters."""
-
-    def faults(self) -> Iterator[InitErrorDetails]:
-        if self.mode == "Terminate" and not self.certificate_refs and not self.options:
-            yield fault(
-                "gateway/tls",
-                "certificateRefs or options must be specified when mode is Terminate",
-                "with ngrok leave tls out: ngrok terminates",
-            )
 
 
 class RouteKind(KubernetesModel):
@@ -72,13 +41,67 @@ class RouteKind(KubernetesModel):
     """Its kind."""
 
 
+class SelectorTerm(KubernetesModel):
+    """A condition on the value of a label."""
+
+    key: str
+    """Of the label."""
+    operator: Text
+    """In, NotIn, Exists or DoesNotExist."""
+    values: tuple[str, ...] = ()
+    """For In and NotIn."""
+
+
+class LabelSelector(KubernetesModel):
+    """Labels that an object must have; all of them."""
+
+    match_labels: Mapping[str, str] = Field(default_factory=dict)
+    """Label and value."""
+    match_expressions: tuple[SelectorTerm, ...] = ()
+    """More general conditions."""
+
+
 class RouteNamespaces(KubernetesModel):
     """The namespaces whose routes are taken."""
 
     from_: Literal["All", "Selector", "Same"] = Field(default="Same", alias="from")
     """The Gateway's own by default."""
-    selector: Mapping[str, Any] | None = None
+    selector: LabelSelector | None = None
     """For Selector: labels of the namespaces."""
+
+
+class ListenerNamespaces(KubernetesModel):
+    """The namespaces whose ListenerSets are taken."""
+
+    from_: Literal["All", "Selector", "Same", "None"] = Field(default="None", alias="from")
+    """None by default."""
+    selector: LabelSelector | None = None
+    """For Selector: labels of the namespaces."""
+
+
+class AllowedListeners(KubernetesModel):
+    """Which ListenerSets may attach."""
+
+    namespaces: ListenerNamespaces = Field(default_factory=ListenerNamespaces)
+    """From where."""
+
+
+class ParametersRef(KubernetesModel):
+    """An object with parameters of the implementation."""
+
+    group: ApiGroup
+    """Its API group."""
+    kind: Kind
+    """Its kind."""
+    name: DnsSubdomain
+    """Its name."""
+
+
+class ClassParametersRef(ParametersRef):
+    """The same for a GatewayClass, which has no namespace of its own."""
+
+    namespace: DnsLabel | None = None
+    """Its namespace; none for objects of the cluster."""
 
 
 class AllowedRoutes(KubernetesModel):
@@ -149,7 +172,7 @@ class Address(KubernetesChecked):
             return
         if self.type == "IPAddress" and not _is_address(self.value):
             yield fault("gateway/address", f"{self.value!r} is not an IP address", "set type: Hostname", ["value"])
-        if self.type == "Hostname" and self.value and not re.fullmatch(rf"(\*\.)?{_DOMAIN}", self.value):
+        if self.type == "Hostname" and not re.fullmatch(rf"(\*\.)?{_DOMAIN}", self.value):
             message = (
                 "Hostname value must be empty or contain only valid characters (matching "
                 r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$)"
@@ -162,7 +185,7 @@ def _is_address(value: str) -> bool:
         ipaddress.ip_address(value)
     except ValueError:
         return False
-    return True
+    return "%" not in value  # a zone means something on one machine only
 
 
 class Infrastructure(KubernetesModel):
@@ -172,7 +195,7 @@ class Infrastructure(KubernetesModel):
     """At most 8."""
     annotations: Mapping[LabelKey, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=8)
     """At most 8, each at most 4,096 characters."""
-    parameters_ref: Mapping[str, Any] | None = None
+    parameters_ref: ParametersRef | None = None
     """Parameters of the implementation."""
 
 
@@ -187,10 +210,10 @@ class Gateway(KubernetesChecked):
     """At most 16, each once."""
     infrastructure: Infrastructure | None = None
     """Labels and annotations of what is made for it."""
-    tls: Mapping[str, Any] | None = None
+    tls: GatewayTls | None = None
     """Validation of client certificates, certificate towards backends."""
-    allowed_listeners: Mapping[str, Any] | None = None
-    """From which namespaces ListenerSets are taken."""
+    allowed_listeners: AllowedListeners | None = None
+    """Which ListenerSets may attach; none by default."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         names: set[str] = set()
@@ -212,17 +235,6 @@ class Gateway(KubernetesChecked):
                 yield fault("gateway/address-unique", message, "", ["addresses", index, "value"])
             if address.type in ("IPAddress", "Hostname"):
                 addresses.add((address.type, address.value or ""))
-        yield from self._port_faults()
-
-    def _port_faults(self) -> Iterator[InitErrorDetails]:
-        """``tls`` is not modelled further, but the rule that its ports are told apart is."""
-        frontend = (self.tls or {}).get("frontend")
-        per_port = frontend.get("perPort") if isinstance(frontend, Mapping) else None
-        ports = [item.get("port") for item in per_port or () if isinstance(item, Mapping)]
-        for index, port in enumerate(ports):
-            if port in ports[:index]:
-                message = "Port for TLS configuration must be unique within the Gateway"
-                yield fault("gateway/tls-port", message, "", ["tls", "frontend", "perPort", index, "port"])
 
 
 class GatewayClass(KubernetesModel):
@@ -232,7 +244,7 @@ class GatewayClass(KubernetesModel):
         str, matching(_OWN_NAME, 253, "gateway/controller-name", "a controller's name such as example.com/controller")
     ]
     """``domain/path`` of the controller; cannot be changed later."""
-    parameters_ref: Mapping[str, Any] | None = None
+    parameters_ref: ClassParametersRef | None = None
     """Parameters of the implementation."""
     description: Annotated[str, Field(max_length=64)] | None = None
     """At most 64 characters."""
