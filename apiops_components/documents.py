@@ -64,7 +64,7 @@ def load_all(text: str | bytes, file: str = "") -> Iterator[Document]:
     """
     try:
         content = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        events = yaml.parse(_json_joined(content), Loader=_LOADER)
+        events = yaml.parse(_without_what_only_json_may(content), Loader=_LOADER)
         index = 0
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -238,13 +238,20 @@ _TAGS: Mapping[str, tuple[type, ...]] = {
 _COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
-def _json_joined(text: str) -> str:
-    r"""JSON may write one character as a pair, ``\ud83d\ude00``, which YAML may not; everything else stays."""
-    if "\\ud" not in text.lower() or not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+def _without_what_only_json_may(text: str) -> str:
+    r"""JSON may hold what YAML may not, or reads otherwise: ``\ud83d\ude00`` for one character, and some raw ones."""
+    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[", '"')) or not _ONLY_JSON.search(text, 1):
         return text
-    return _PAIR.sub(lambda pair: pair[1] + json.loads(f'"{pair[2]}"'), text)
+    try:
+        json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return text
+    joined = _PAIR.sub(lambda pair: pair[1] + json.loads(f'"{pair[2]}"'), text.removeprefix("\ufeff"))
+    return _RAW.sub(_escape, joined)
 
 
+_RAW = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_ONLY_JSON = re.compile(rf"{_RAW.pattern}|\\u[dD][89abAB]")
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+)")
 
 

@@ -298,7 +298,6 @@ def test_factories_write_what_the_definitions_ask_for():
     assert written(Filter.response_headers(remove=("server",)))["responseHeaderModifier"]["remove"] == ["server"]
     assert written(Filter.redirect(scheme="https", path="/new", status_code=308))["requestRedirect"] == {
         "scheme": "https",
-        "hostname": None,
         "path": {"type": "ReplaceFullPath", "replaceFullPath": "/new"},
         "statusCode": 308,
     }
