@@ -5,6 +5,7 @@ A limit is stated once, here, with its source. Error codes have the form ``subje
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,12 +125,22 @@ def _checked_model(cls: type[Checked], data: Any, handler: ModelWrapValidatorHan
     try:
         model = handler(data)
     except ValidationError as error:
-        found = [details(item) for item in error.errors(include_url=False)]
+        found = [_unknown_field(cls, item) or details(item) for item in error.errors(include_url=False)]
         if isinstance(data, dict):
             found += _faults_of_part(cls, data)
         raise ValidationError.from_exception_data(cls.__name__, found) from None
     raise_faults(model.faults())
     return model
+
+
+def _unknown_field(model: type[BaseModel], item: Any) -> InitErrorDetails | None:
+    """A field that the model does not have, with the nearest one that it has; None for any other error."""
+    if item["type"] != "extra_forbidden" or len(item["loc"]) != 1:
+        return None
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    near = difflib.get_close_matches(str(item["loc"][0]), names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+    return fault("schema/unknown-field", "unknown field", hint, item["loc"], item["input"])
 
 
 class KubernetesChecked(CheckedModel):

@@ -76,7 +76,7 @@ class Description(CheckedModel):
                 yield fault(
                     "workload/pod-security",
                     f"namespace {gateway.namespace!r} admits restricted pods only, and would refuse this one",
-                    f"keep the restrictions, or set pod_security of team {gateway.team!r} in the settings, with a reason",
+                    f"keep the restrictions, or set teams.{gateway.team}.pod_security in the settings, with a reason",
                     ["gateways", index, "apis", number, "workload"],
                 )
 

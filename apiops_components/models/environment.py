@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.argocd import ArgoCDSpec, Folder, RepositoryUrl
-from apiops_components.models.base import CheckedModel, DnsLabel, Host, Model, Reason, SecretName, Text, fault
+from apiops_components.models.base import CheckedModel, DnsLabel, Host, Reason, SecretName, Text, fault
 from apiops_components.models.cluster import Cluster
 from apiops_components.models.operator import NgrokOperatorSpec
 
@@ -20,7 +20,7 @@ Delivery = Literal["direct", "gitops"]
 """Who applies a team's objects: ``direct``, Pulumi; ``gitops``, Argo CD from Git. Never both (design decision 6)."""
 
 
-class GitSource(Model):
+class GitSource(CheckedModel):
     """The repository that Argo CD watches."""
 
     repository: RepositoryUrl
@@ -31,7 +31,7 @@ class GitSource(Model):
     """Folder of the trees in it, one folder an environment below."""
 
 
-class PodSecurity(Model):
+class PodSecurity(CheckedModel):
     """A namespace that may run less restricted pods."""
 
     level: Literal["baseline", "privileged"]
@@ -40,7 +40,7 @@ class PodSecurity(Model):
     """Why."""
 
 
-class TeamSettings(Model):
+class TeamSettings(CheckedModel):
     """One team in one environment."""
 
     owner: Text
@@ -103,8 +103,8 @@ class Environment(CheckedModel):
         if self.cluster.kind == "minikube" and self.argocd and self.cluster.nodes < self.argocd.minimum_nodes:
             yield fault(
                 "environment/nodes",
-                f"Argo CD's profile {self.argocd.profile!r} needs {self.argocd.minimum_nodes} nodes and would never become "
-                f"ready on {self.cluster.nodes}",
+                f"Argo CD's profile {self.argocd.profile!r} needs {self.argocd.minimum_nodes} nodes and would never "
+                f"become ready on {self.cluster.nodes}",
                 "set argocd.profile: small, or cluster.nodes: 3",
                 ["argocd", "profile"],
             )
