@@ -59,7 +59,7 @@ def _joined(value: Any, secrets: Secrets) -> Any:
                 Problem(
                     f"no value was given for the secret {value.name!r}",
                     code="secret/missing",
-                    hint=f"declare it in the settings' `secrets:` and set it: pulumi config set --secret apiops:{value.name}",
+                    hint=f"name it in secrets: of the settings, then: pulumi config set --secret apiops:{value.name}",
                 )
             )
         return pulumi.Output.secret(secrets[value.name])
