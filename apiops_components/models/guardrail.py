@@ -12,7 +12,7 @@ __all__ = [
     "AllowedHosts",
     "AllowedNamespaces",
     "AuthenticationRequired",
-        "ForbiddenActions",
+    "ForbiddenActions",
     "Guardrail",
     "HighestRateLimit",
     "OwnerRequired",
