@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import fault
-from apiops_components.models.policy.functions import FUNCTIONS, METHODS
+from apiops_components.models.policy.functions import METHODS, functions
 from apiops_components.models.policy.variables import variables
 
 __all__ = ["compile_expression", "expression_fault", "is_pattern", "literal", "template_faults"]
@@ -99,7 +99,8 @@ def _check(text: str, phase: str, *, condition: bool) -> tuple[str, str] | None:
     kind: str = compiled.return_type().name()
     if condition and kind not in ("BOOL", "DYN"):
         shown = kind.lower()
-        return f"a condition must be true or false, this is of type {shown}: {text}", "compare it with something"
+        cut = text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004  (what fits on a line)
+        return f"a condition must be true or false, this is of type {shown}: {cut}", "compare it with something"
     return None
 
 
@@ -112,30 +113,40 @@ def compile_expression(text: str, phase: str) -> Any:
     return _environment(phase).compile(text)
 
 
-_PARTS = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)", re.DOTALL)
+_ISSUE = re.compile(r"ERROR: <input>:-?\d+:-?\d+: ")
+_CONTAINER = re.compile(r" \(in container '.*?'\)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
 
 
 def _readable(message: str, phase: str) -> tuple[str, str]:
-    match = _PARTS.search(message)
-    detail = (match.group(3) if match else message).removesuffix(" [INVALID_ARGUMENT]").rstrip()
-    what, _, shown = detail.partition("\n")
-    what = re.sub(r" \(in container '.*?'\)", "", what)
-    hint = ""
-    if name := _UNDECLARED.search(what):
-        word = name.group(1)
-        if word.split(".")[0] == "res" and phase != "on_http_response":
-            hint = "the response exists in on_http_response only"
-        elif near := difflib.get_close_matches(word, _names(phase), 1, 0.6):
-            hint = f"did you mean {near[0]}?"
-    return f"{what}\n{shown}" if shown else what, hint
+    """All that CEL found, and where the first of it is; after a syntax error the others are only its echo."""
+    if "recursion" in message:
+        return "nested or chained too deeply: 32 levels are the limit of the type-checker", "split it into several"
+    _, *issues = _ISSUE.split(message.removesuffix(" [INVALID_ARGUMENT]").rstrip())
+    found = [_CONTAINER.sub("", issue).rstrip().partition("\n") for issue in issues or [message]]
+    if found[0][0].startswith("Syntax error"):
+        del found[1:]
+    names = [name for what, _, _ in found for name in _UNDECLARED.findall(what)]
+    hint = next(filter(None, (_name_hint(name, phase) for name in names)), "")
+    what, place = "; ".join(dict.fromkeys(what for what, _, _ in found)), found[0][2]
+    return f"{what}\n{place}" if place else what, hint
+
+
+def _name_hint(name: str, phase: str) -> str:
+    if name in _names("on_http_response") and name not in _names(phase):
+        response = name.startswith("res.") or "Res" in name
+        return (
+            f"the {'response exists in' if response else 'request exists in on_http_request and'} on_http_response only"
+        )
+    near = difflib.get_close_matches(name, _names(phase), 1, 0.6)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 @cache
 def _names(phase: str) -> tuple[str, ...]:
     return (
         *(name for name, _ in variables(phase)),
-        *(name for name, _, _ in FUNCTIONS),
+        *(name for name, _, _ in functions(phase)),
         *(name for name, *_ in METHODS),
         *("startsWith", "endsWith", "contains", "matches", "size"),
     )
@@ -163,7 +174,7 @@ def _environment(phase: str) -> Any:
         return simple[name]
 
     overloads: dict[str, list[Any]] = {}
-    for name, result, parameters in FUNCTIONS:
+    for name, result, parameters in functions(phase):
         identifier = f"{name}_{len(overloads.get(name, ()))}".replace(".", "_")
         overloads.setdefault(name, []).append(cel.Overload(identifier, typed(result), [typed(p) for p in parameters]))
     for name, receiver, result, parameters in METHODS:

@@ -6,17 +6,27 @@ front of the name it is a method. Types as in `variables`, and ``double`` and ``
 
 from __future__ import annotations
 
-__all__ = ["FUNCTIONS", "METHODS"]
+from collections.abc import Iterator
+
+__all__ = ["METHODS", "functions"]
 
 _HASHES = ("crc32", "crc64", "md5", "sha1", "sha256", "sha512", "xxhash64")
 
-FUNCTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    *((name, "list(string)", ("string",)) for name in ("getReqHeader", "getResHeader", "getQueryParam")),
-    *((name, "list(dyn)", ("string",)) for name in ("getReqCookie", "getResCookie")),
-    *(
-        (name, "bool", ("string",))
-        for name in ("hasReqHeader", "hasResHeader", "hasQueryParam", "hasReqCookie", "hasResCookie")
-    ),
+_Function = tuple[str, str, tuple[str, ...]]
+
+_OF_REQUEST: tuple[_Function, ...] = (
+    *((name, "list(string)", ("string",)) for name in ("getReqHeader", "getQueryParam")),
+    ("getReqCookie", "list(dyn)", ("string",)),
+    *((name, "bool", ("string",)) for name in ("hasReqHeader", "hasQueryParam", "hasReqCookie")),
+)
+
+_OF_RESPONSE: tuple[_Function, ...] = (
+    ("getResHeader", "list(string)", ("string",)),
+    ("getResCookie", "list(dyn)", ("string",)),
+    *((name, "bool", ("string",)) for name in ("hasResHeader", "hasResCookie")),
+)
+
+_EVERYWHERE: tuple[_Function, ...] = (
     ("inCidrRange", "bool", ("string", "string")),
     ("inCidrRanges", "bool", ("string", "list(string)")),
     ("rand.int", "int", ("int", "int")),
@@ -36,7 +46,16 @@ FUNCTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("lists.range", "list(int)", ("int",)),
     ("strings.quote", "string", ("string",)),
 )
-"""Name, result, parameters."""
+
+
+def functions(phase: str) -> Iterator[_Function]:
+    """Name, result and parameters of each function of a phase: those that read a request or response need one."""
+    yield from _EVERYWHERE
+    if phase in ("on_http_request", "on_http_response"):
+        yield from _OF_REQUEST
+    if phase == "on_http_response":
+        yield from _OF_RESPONSE
+
 
 _TEXT = "string"
 
