@@ -51,7 +51,6 @@ def models(environment: Environment) -> Description:
 def refused() -> None:
     Route.prefix("/orders", Backend.to("orders", "80"))  # type: ignore[arg-type]
     Route.prefix("/orders", method="FETCH")  # type: ignore[arg-type]
-    Rule(actions=({"type": "deny"},))  # type: ignore[arg-type]
     ApiSpec(nam="orders", routes=())  # type: ignore[call-arg]
 
 
