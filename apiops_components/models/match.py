@@ -15,9 +15,12 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import HeaderName, KubernetesChecked, KubernetesModel, fault
 
-__all__ = ["HeaderMatch", "Match", "Method", "PathMatch", "QueryMatch", "describe", "repeated"]
+__all__ = ["LONGEST_PATH", "HeaderMatch", "Match", "Method", "PathMatch", "QueryMatch", "describe", "repeated"]
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
+
+LONGEST_PATH = 1024
+"""Characters of a path to match."""
 
 _PATH_CHARACTERS = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+")
 _FORBIDDEN_IN_PATH = ("//", "/./", "/../", "%2f", "%2F", "#")
@@ -51,7 +54,7 @@ class PathMatch(KubernetesChecked):
 
     type: Literal["Exact", "PathPrefix", "RegularExpression"] = "PathPrefix"
     """How ``value`` is read."""
-    value: Annotated[str, Field(max_length=1024)] = "/"
+    value: Annotated[str, Field(max_length=LONGEST_PATH)] = "/"
     """Absolute path, at most 1,024 characters."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102

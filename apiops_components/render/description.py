@@ -26,21 +26,37 @@ def render(descriptions: Iterable[Description]) -> list[Manifest]:
         InvalidInput: Something cannot be said safely, or two descriptions hold the same object.
     """
     manifests: list[Manifest] = []
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[str, str] = {}
+    hosts: dict[str, str] = {}
     for description in descriptions:
+        for gateway in description.gateways:
+            here = f"ApiGateway {gateway.namespace}/{gateway.name}"
+            if gateway.host in hosts:
+                raise InvalidInput(_shared_host(gateway.host, hosts[gateway.host], here))
+            hosts[gateway.host] = here
         for manifest in _manifests(description):
-            key = (manifest.object["apiVersion"], manifest.path)
-            if key in seen:
-                raise InvalidInput(
-                    Problem(
-                        f"{manifest.title} is there twice: from {seen[key]} and from {manifest.component}",
-                        code="render/duplicate-object",
-                        hint="an object has one owner: rename one, or let one of them refer to the other",
-                    )
-                )
-            seen[key] = manifest.component
+            # By the file it is written to: two objects of different groups must not share one either.
+            if manifest.path in seen:
+                raise InvalidInput(_duplicate(manifest, seen[manifest.path]))
+            seen[manifest.path] = manifest.component
             manifests.append(manifest)
     return manifests
+
+
+def _shared_host(host: str, first: str, second: str) -> Problem:
+    return Problem(
+        f"host {host!r} has two Gateways: of {first} and of {second}",
+        code="render/shared-host",
+        hint="a host has one Gateway: move the APIs to one of them, or to one of the platform's",
+    )
+
+
+def _duplicate(manifest: Manifest, first: str) -> Problem:
+    return Problem(
+        f"{manifest.title} is there twice: from {first} and from {manifest.component}",
+        code="render/duplicate-object",
+        hint="an object has one owner: rename one, or let one of them refer to the other",
+    )
 
 
 def _manifests(description: Description) -> Iterator[Manifest]:
@@ -48,12 +64,37 @@ def _manifests(description: Description) -> Iterator[Manifest]:
     if description.team is None:
         yield from _platform(environment)
     owner: Owner = "gitops" if description.delivery == "gitops" else "pulumi"
+    ingress = ingress_namespace(environment)
     for gateway in description.gateways:
         for item in gateway_objects(gateway):
-            yield Manifest(item, f"ApiGateway {gateway.name}", owner, gateway.team)
+            yield _public(Manifest(item, f"ApiGateway {gateway.name}", owner, gateway.team))
         for api in gateway.apis:
-            for item in api_objects(gateway, api, ingress_namespace=ingress_namespace(environment)):
-                yield Manifest(item, f"Api {api.name}", owner, gateway.team)
+            for item in api_objects(gateway, api, ingress_namespace=ingress):
+                yield _public(Manifest(item, f"Api {api.name}", owner, gateway.team))
+
+
+def _public(manifest: Manifest) -> Manifest:
+    """The manifest, which may be read in Git by many: the place of a secret in it would stay a place for ever."""
+    if found := _slot(manifest.object):
+        raise InvalidInput(
+            Problem(
+                f"{found!r} is the place of a secret, and nothing puts the value there",
+                code="render/secret",
+                hint="let ngrok read it: ${secrets.get('vault','name')}",
+                document=manifest.title,
+            )
+        )
+    return manifest
+
+
+def _slot(value: Any) -> str | None:
+    """A text in the manifest that holds the place of a secret."""
+    if isinstance(value, str):
+        return value if "<secret:" in value else None
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if found := _slot(item):
+            return found
+    return None
 
 
 def _platform(environment: Environment) -> Iterator[Manifest]:

@@ -7,7 +7,6 @@ from typing import Any
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.filters import ExtensionRef, Filter
 from apiops_components.models.policy.document import Rule
-from apiops_components.models.route import Route
 from apiops_components.render.guard import guards
 from apiops_components.render.installs import PART_OF
 from apiops_components.render.lowering import exact_matches, lower_route, split_rules
@@ -85,7 +84,11 @@ def api_objects(spec: ApiGatewaySpec, api: ApiSpec, *, ingress_namespace: str) -
     if rules:
         objects.append(policy_object(api.name, spec.namespace, metadata, {"on_http_request": rules}))
     exact = exact_matches(spec.apis)
-    lowered = [_with_policy(rule, api.name if rules else None) for r in api.routes for rule in lower_route(r, exact)]
+    lowered = [rule for route in api.routes for rule in lower_route(route, exact)]
+    if rules:
+        # First, so that the policy sees the request as the client sent it.
+        first = _policy_filter(api.name)
+        lowered = [rule.model_copy(update={"filters": (first, *rule.filters)}) for rule in lowered]
     objects += route_objects(api.name, spec.namespace, metadata, spec.name, spec.host, lowered)
     return objects
 
@@ -97,12 +100,9 @@ def _guarded(rule: Rule, api: ApiSpec, condition: str | None) -> Rule:
     )
 
 
-def _with_policy(route: Route, policy: str | None) -> Route:
-    if policy is None:
-        return route
-    # First, so that the policy sees the request as the client sent it.
+def _policy_filter(policy: str) -> Filter:
     reference = ExtensionRef(group="ngrok.k8s.ngrok.com", kind="NgrokTrafficPolicy", name=policy)
-    return route.model_copy(update={"filters": (Filter(type="ExtensionRef", extension_ref=reference), *route.filters)})
+    return Filter(type="ExtensionRef", extension_ref=reference)
 
 
 def _metadata(spec: ApiGatewaySpec, owner: str | None) -> dict[str, Any]:

@@ -84,8 +84,9 @@ def lower_match(match: Match, exact: ExactMatches) -> list[Match]:
     base = match.path.value.rstrip("/")
     if match.path.type != "PathPrefix" or not base:
         return [match]
-    itself = match.model_copy(update={"path": PathMatch(type="Exact", value=base)})
-    below = match.model_copy(update={"path": PathMatch(type="PathPrefix", value=f"{base}/")})
+    # Not validated again: that would take most of the time of rendering.
+    itself = match.model_copy(update={"path": PathMatch.model_construct(type="Exact", value=base)})
+    below = match.model_copy(update={"path": PathMatch.model_construct(type="PathPrefix", value=f"{base}/")})
     return [below] if any(covers(other, itself) for other in exact.get(base, ())) else [itself, below]
 
 

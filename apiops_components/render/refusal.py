@@ -15,7 +15,7 @@ from typing import NamedTuple
 from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.filters import Filter
-from apiops_components.models.match import HeaderMatch, Match, QueryMatch, describe
+from apiops_components.models.match import LONGEST_PATH, HeaderMatch, Match, QueryMatch, describe
 from apiops_components.models.policy.actions import AddHeaders, RemoveHeaders
 from apiops_components.models.policy.cel import is_pattern
 from apiops_components.models.policy.document import Rule
@@ -128,6 +128,13 @@ def _match_problems(match: Match, path: str, *, in_pattern: bool) -> Iterator[Pr
             f"{path}.path.value",
             "lowering/unsafe-value",
             "percent-encode it, or rewrite in the backend",
+        )
+    if match.path.type == "PathPrefix" and len(match.path.value.rstrip("/")) >= LONGEST_PATH:
+        yield Problem(
+            f"with the slash that ends the prefix for ngrok's operator it is longer than {LONGEST_PATH} characters",
+            f"{path}.path.value",
+            "lowering/path-length",
+            "shorten it",
         )
     texts = [("path.value", match.path.value)]
     items: list[tuple[str, HeaderMatch | QueryMatch]] = [

@@ -231,6 +231,7 @@ REFUSED = {
         one(match("/[0-9]+", "RegularExpression")),
         ("routes[0].matches[0].path", "regular-expression"),
     ),
+    "longest path": (one(match("/" + "a" * 1023)), (VALUE, "path-length")),
     "quote in path": (one(match("/it's")), (VALUE, "unsafe-value")),
     "quote in header": (
         one(match(headers=(HeaderMatch(name="a", value="' || true"),))),
