@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -111,6 +111,9 @@ class CheckedModel(Model):
     need it still run.
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """What fields were called in older versions of a vendor's format, and are called now."""
+
     def faults(self) -> Iterator[InitErrorDetails]:
         """Each broken rule as a `fault`; rules that need an invalid field end the run quietly."""
         yield from ()
@@ -133,12 +136,13 @@ def _checked_model(cls: type[Checked], data: Any, handler: ModelWrapValidatorHan
     return model
 
 
-def _unknown_field(model: type[BaseModel], item: Any) -> InitErrorDetails | None:
+def _unknown_field(model: type[CheckedModel], item: Any) -> InitErrorDetails | None:
     """A field that the model does not have, with the nearest one that it has; None for any other error."""
     if item["type"] != "extra_forbidden" or len(item["loc"]) != 1:
         return None
     names = [field.alias or name for name, field in model.model_fields.items()]
-    near = difflib.get_close_matches(str(item["loc"][0]), names, 1)
+    field = str(item["loc"][0])
+    near = [model.renamed[field]] if field in model.renamed else difflib.get_close_matches(field, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
     return fault("schema/unknown-field", "unknown field", hint, item["loc"], item["input"])
 

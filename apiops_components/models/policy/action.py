@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
+from pydantic_core import InitErrorDetails
+
 from apiops_components.models.base import CheckedModel
 
 __all__ = ["Action", "Phase", "Text"]
@@ -31,6 +33,10 @@ class Action(CheckedModel):
 
     def texts(self) -> Iterator[Text]:
         """Every text that ngrok evaluates."""
+        yield from ()
+
+    def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:  # noqa: ARG002  (of those that have any)
+        """What is wrong with the action in this phase."""
         yield from ()
 
     def config(self) -> dict[str, Any]:

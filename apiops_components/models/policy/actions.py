@@ -6,7 +6,8 @@ holds; each docstring names it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -40,6 +41,29 @@ def _settable(name: str) -> str:
 
 
 _SettableHeader = Annotated[HeaderName, AfterValidator(_settable)]
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _header_value(value: str) -> str:
+    if _CONTROL.search(value):
+        message = f"{value!r} holds a control character (ERR_NGROK_2211)"
+        raise_faults([fault("policy/header", message, "a line break would start another header")])
+    return value
+
+
+_HeaderValue = Annotated[str, AfterValidator(_header_value)]
+
+
+def _once(names: Iterable[str], place: Callable[[int, str], str | int]) -> Iterator[InitErrorDetails]:
+    """Headers are told apart in lower case."""
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name.lower() in seen:
+            message = f"header {name!r} is there twice (ERR_NGROK_2231)"
+            yield fault("policy/duplicate", message, "keep one of them", ["headers", place(index, name)])
+        seen.add(name.lower())
 
 
 # --- jwt-validation ------------------------------------------------------------------------------------------------
@@ -233,8 +257,13 @@ class CustomResponse(Action):
     """200 by default."""
     body: str | None = None
     """``${…}`` is evaluated."""
-    headers: Mapping[HeaderName, str] | None = Field(default=None, max_length=10)
+    headers: Mapping[HeaderName, _HeaderValue] | None = Field(default=None, max_length=10)
     """At most 10; values may hold ``${…}``. Without content-type ngrok infers one."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"content": "body"}
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        yield from _once(self.headers or (), lambda _, name: name)
 
     def texts(self) -> Iterator[Text]:  # noqa: D102
         if self.body is not None:
@@ -254,6 +283,11 @@ class Deny(Action):
     status_code: StatusCode | None = None
     """403 by default; in on_http_request only."""
 
+    def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:  # noqa: D102
+        if phase == "on_tcp_connect" and self.status_code is not None:
+            message = "a connection is closed without a status: status_code belongs in on_http_request"
+            yield fault("policy/deny-status", message, "leave it out", ["status_code"])
+
 
 # --- headers -------------------------------------------------------------------------------------------------------
 
@@ -264,8 +298,11 @@ class AddHeaders(Action):
     type: ClassVar[str] = "add-headers"
     phases: ClassVar[frozenset[str]] = _HTTP
 
-    headers: Mapping[_SettableHeader, str] = Field(min_length=1, max_length=10)
+    headers: Mapping[_SettableHeader, _HeaderValue] = Field(min_length=1, max_length=10)
     """1 to 10; values may hold ``${…}``. ngrok lower-cases the names."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        yield from _once(self.headers, lambda _, name: name)
 
     def texts(self) -> Iterator[Text]:  # noqa: D102
         for name, value in self.headers.items():
@@ -280,6 +317,9 @@ class RemoveHeaders(Action):
 
     headers: tuple[_SettableHeader, ...] = Field(min_length=1, max_length=10)
     """1 to 10 names."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        yield from _once(self.headers, lambda index, _: index)
 
 
 ACTIONS: Mapping[str, type[Action]] = {

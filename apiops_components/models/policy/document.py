@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, get_args
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 from pydantic_core import InitErrorDetails
 
-from apiops_components.models.base import CheckedModel, Model, fault, raise_faults
+from apiops_components.models.base import CheckedModel, details, fault, raise_faults
 from apiops_components.models.policy.action import Action, Phase
 from apiops_components.models.policy.cel import expression_fault, template_faults
-from apiops_components.models.policy.union import AnyAction
+from apiops_components.models.policy.union import AnyAction, parse
 
 __all__ = ["PHASES", "Rule", "TrafficPolicy"]
 
 PHASES: tuple[str, ...] = get_args(Phase)
 
 
-class Rule(Model):
+class Rule(CheckedModel):
     """Actions, taken in order when all expressions are true."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
@@ -45,28 +46,37 @@ class Rule(Model):
 
     def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:
         """What is wrong with the rule in this phase; paths relative to the rule."""
-        for index, text in enumerate(self.expressions):
-            if found := expression_fault(text, phase, ("expressions", index)):
-                yield found
-        ended: Action | None = None
-        for index, step in enumerate(self.actions):
-            if phase not in step.phases:
-                yield fault(
-                    "policy/action-phase",
-                    f"{step.type} may not be used in {phase} (ERR_NGROK_2202)",
-                    f"it belongs in {' or '.join(sorted(step.phases))}",
-                    ["actions", index, "type"],
-                )
-            if ended is not None:
-                yield _unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
-            if step.terminating:
-                ended = step
-            yield from _text_faults(step, phase, index)
+        yield from _faults_in(phase, enumerate(self.expressions), enumerate(self.actions))
 
     @property
     def ends(self) -> bool:
         """Whether no rule behind this one ever runs."""
         return not self.expressions and any(step.terminating for step in self.actions)
+
+
+def _faults_in(
+    phase: str, expressions: Iterable[tuple[int, str]], actions: Iterable[tuple[int, Action]]
+) -> Iterator[InitErrorDetails]:
+    for index, text in expressions:
+        if found := expression_fault(text, phase, ("expressions", index)):
+            yield found
+    ended: Action | None = None
+    for index, step in actions:
+        if phase not in step.phases:
+            yield fault(
+                "policy/action-phase",
+                f"{step.type} may not be used in {phase} (ERR_NGROK_2202)",
+                f"it belongs in {' or '.join(sorted(step.phases))}",
+                ["actions", index, "type"],
+            )
+        for found in step.faults_in(phase):
+            found["loc"] = ("actions", index, "config", *found.get("loc", ()))
+            yield found
+        if ended is not None:
+            yield _unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
+        if step.terminating:
+            ended = step
+        yield from _text_faults(step, phase, index)
 
 
 def _unreachable(why: str, loc: list[str | int]) -> InitErrorDetails:
@@ -82,17 +92,47 @@ def _text_faults(step: Action, phase: str, index: int) -> Iterator[InitErrorDeta
             yield found
 
 
+def _checked_in(phase: str) -> WrapValidator:
+    """Checks a rule as one of this phase; where parts of it are invalid, the others are checked all the same."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Rule:
+        try:
+            rule: Rule = handler(value)
+        except ValidationError as error:
+            found = [details(item) for item in error.errors(include_url=False)]
+            raise_faults([*found, *_faults_in(phase, *_valid_parts(value))])
+            raise
+        raise_faults(rule.faults_in(phase))
+        return rule
+
+    return WrapValidator(check)
+
+
+def _valid_parts(value: Any) -> tuple[list[tuple[int, str]], list[tuple[int, Action]]]:
+    expressions, actions = (
+        enumerate(found) if isinstance(value, Mapping) and isinstance(found := value.get(key), list | tuple) else ()
+        for key in ("expressions", "actions")
+    )
+    steps: list[tuple[int, Action]] = []
+    for index, item in actions:
+        with contextlib.suppress(ValidationError):
+            steps.append((index, parse(item)))
+    return [(index, text) for index, text in expressions if isinstance(text, str)], steps
+
+
 class TrafficPolicy(CheckedModel):
     """What ngrok does with requests and responses, in the order of the rules.
 
     ``TrafficPolicy(on_http_request=(Rule(actions=(RateLimit(…),)),))``
     """
 
-    on_tcp_connect: tuple[Rule, ...] = ()
+    renamed: ClassVar[Mapping[str, str]] = {"inbound": "on_http_request", "outbound": "on_http_response"}
+
+    on_tcp_connect: tuple[Annotated[Rule, _checked_in("on_tcp_connect")], ...] = ()
     """Before anything of the request is known."""
-    on_http_request: tuple[Rule, ...] = ()
+    on_http_request: tuple[Annotated[Rule, _checked_in("on_http_request")], ...] = ()
     """Before the request reaches a backend."""
-    on_http_response: tuple[Rule, ...] = ()
+    on_http_response: tuple[Annotated[Rule, _checked_in("on_http_response")], ...] = ()
     """Before the answer reaches the client."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
@@ -101,9 +141,6 @@ class TrafficPolicy(CheckedModel):
                 continue
             ended: int | None = None
             for index, rule in enumerate(getattr(self, phase)):
-                for found in rule.faults_in(phase):
-                    found["loc"] = (phase, index, *found.get("loc", ()))
-                    yield found
                 if ended is not None:
                     yield _unreachable(f"rule {ended} always ends the phase", [phase, index])
                 elif rule.ends:
