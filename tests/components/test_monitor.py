@@ -362,6 +362,12 @@ def test_a_run_inside_a_test_of_pulumis_own_mocks_leaves_them_alone():
         def call(self, _args):
             return {}
 
-    pulumi.runtime.set_mocks(Mocks(), project="mocked")
-    record(lambda: Custom("thing"))
-    assert pulumi.get_project() == "mocked"
+    loop = asyncio.new_event_loop()  # the SDK's mocks take the thread's, which newer Pythons do not make by themselves
+    asyncio.set_event_loop(loop)
+    try:
+        pulumi.runtime.set_mocks(Mocks(), project="mocked")
+        record(lambda: Custom("thing"))
+        assert pulumi.get_project() == "mocked"
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
