@@ -369,5 +369,6 @@ def test_a_run_inside_a_test_of_pulumis_own_mocks_leaves_them_alone():
         record(lambda: Custom("thing"))
         assert pulumi.get_project() == "mocked"
     finally:
+        loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
         asyncio.set_event_loop(None)
         loop.close()
