@@ -11,7 +11,7 @@ import itertools
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,8 +98,8 @@ class Project:
         return cls(
             root=root,
             name=content["name"],
-            main=(root / str(content.get("main", "."))).resolve(),
-            config_dir=(root / str(content.get("stackConfigDir", "."))).resolve(),
+            main=(root / str(content.get("main") or ".")).resolve(),
+            config_dir=(root / str(content.get("stackConfigDir") or ".")).resolve(),
         )
 
     @cached_property
@@ -278,16 +278,39 @@ def program_path(folder: Path) -> Iterator[None]:
 
     Two projects may both have a module ``guardrails``: each must get its own.
     """
+    own = {file.stem for file in folder.glob("*.py")} | {file.parent.name for file in folder.glob("*/*.py")}
+    own -= {"__main__", "__init__", __name__.partition(".")[0]}
+    # Those of another project that have the same names come back when this one has ended.
+    aside = {name: module for name, module in _modules() if name.partition(".")[0] in own and _beside_a_program(module)}
+    for name in aside:
+        sys.modules.pop(name, None)
     before = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         sys.path.remove(str(folder))
-        for name, module in list(sys.modules.items()):  # a copy: another thread may be importing
-            origin = getattr(module, "__file__", None) if name not in before else None
-            if origin and Path(origin).is_relative_to(folder) and "site-packages" not in Path(origin).parts:
+        for name, module in _modules():
+            if name not in before and any(origin.is_relative_to(folder) for origin in _origins(module)):
                 sys.modules.pop(name, None)
+        sys.modules.update(aside)
+
+
+def _modules() -> list[tuple[str, Any]]:
+    return list(sys.modules.items())  # a copy: another thread may be importing
+
+
+def _beside_a_program(module: Any) -> bool:
+    """Whether it is neither Python's own nor installed."""
+    origins = _origins(module)
+    return bool(origins) and not any(origin.is_relative_to(sys.base_prefix) for origin in origins)
+
+
+def _origins(module: Any) -> list[Path]:
+    """Where a module was loaded from; a package without ``__init__.py`` has folders only."""
+    file = getattr(module, "__file__", None)
+    found = [Path(file)] if file else [Path(folder) for folder in getattr(module, "__path__", ())]
+    return [origin for origin in found if "site-packages" not in origin.parts]
 
 
 def _call_describe(project: Project, environment: Environment) -> Description:
@@ -302,7 +325,8 @@ def _call_describe(project: Project, environment: Environment) -> Description:
                 hint="a project describes itself there: def describe(environment) -> Description",
             )
         )
-    with program_path(project.main):
+    # What a description prints must not end up in a command's output.
+    with program_path(project.main), redirect_stdout(sys.stderr):
         try:
             description = _load(file)(environment)
         except ValidationError as error:
@@ -312,14 +336,30 @@ def _call_describe(project: Project, environment: Environment) -> Description:
         except ApiOpsError as error:
             place = _place(error, project.root, file)
             raise type(error)(problem.at(file=place[0], line=place[1]) for problem in error.problems) from None
-        except Exception as error:  # noqa: BLE001  (a user's program may raise anything; it is shown with its place)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (it may raise anything; it is shown with its place)
             name, line = _place(error, project.root, file)
             message = f"describe failed with {type(error).__name__}: {error}"
             raise NotRunnable(Problem(message, code="project/describe", file=name, line=line)) from None
     if not isinstance(description, Description):
         got = type(description).__name__
         raise InvalidInput(Problem(f"describe must return a Description, it returned {got}", file=_shown(file)))
+    if problems := tuple(_foreign(project, environment, description)):
+        raise InvalidInput(problem.at(file=_shown(file), document="Description") for problem in problems)
     return description
+
+
+def _foreign(project: Project, environment: Environment, description: Description) -> Iterator[Problem]:
+    """Where a description speaks for another environment or team: guardrails would look in the wrong place."""
+    if description.environment != environment:
+        message = "must be the settings that describe was given, unchanged"
+        yield Problem(message, "environment", "description/environment", "Description(environment=environment, …)")
+    if project.platform is not project and description.team != project.root.name:
+        yield Problem(
+            f"this is the project of team {project.root.name!r}, the description says {description.team!r}",
+            "team",
+            "description/team",
+            f"team={project.root.name!r}",
+        )
 
 
 def _load(file: Path) -> Callable[[Environment], Any]:
