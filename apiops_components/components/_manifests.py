@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from apiops_components.components._base import Component
+from apiops_components.components._single import one_object
 from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.secret import SecretSlot
 
@@ -40,8 +41,12 @@ def register(
     """Registers each manifest as a child named ``<component>-<kind>-<object>``, in the order given.
 
     Raises:
-        InvalidInput: A manifest holds the slot of a secret that ``secrets`` does not have.
+        InvalidInput: A manifest holds the slot of a secret that ``secrets`` does not have; another component of the
+            stack registers the same object.
     """
+    manifests = list(manifests)
+    for manifest in manifests:
+        one_object(component, manifest)
     return [
         KubernetesObject(
             f"{component._name}-{manifest['kind'].lower()}-{manifest['metadata']['name']}",  # noqa: SLF001

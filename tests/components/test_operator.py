@@ -147,7 +147,7 @@ def test_a_second_operator_on_the_same_cluster_is_refused_with_the_reason():
         NgrokOperator("edge", {}, secrets=credentials())
         NgrokOperator("other", {"namespace": "other"}, secrets=credentials())
 
-    with pytest.raises(InvalidInput, match="NgrokOperator other: a cluster holds one NgrokOperator, and 'edge'"):
+    with pytest.raises(InvalidInput, match="NgrokOperator other: a cluster holds one NgrokOperator, and NgrokOperator edge"):
         record(program)
 
 
