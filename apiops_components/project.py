@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from apiops_components.models.environment import Environment
     from apiops_components.models.guardrail import Guardrail
 
-__all__ = ["ENVIRONMENT_KEY", "Project", "Settings", "parse_environment", "program_path"]
+__all__ = ["ENVIRONMENT_KEY", "Project", "Settings", "encrypted_settings", "parse_environment", "program_path"]
 
 ENVIRONMENT_KEY = "apiops:environment"
 """The one plain key of the stack configuration that holds an environment's settings."""
@@ -216,15 +216,7 @@ def parse_environment(
 
     if not isinstance(value, Mapping):
         raise InvalidInput(placed(Problem(f"must be a mapping, got {value!r}", code="settings/type")))
-    secure = [
-        Problem(
-            "an encrypted value inside the settings would be lost or would encrypt all of them",
-            path,
-            "settings/secure",
-            "make it a key of its own (apiops:<name>), and name it in secrets:",
-        )
-        for path in _secure_paths(value, "")
-    ]
+    secure = [encrypted_settings(path) for path in _secure_paths(value, "")]
     data = {"name": env, **value}
     try:
         environment = Environment.model_validate(data)
@@ -235,6 +227,16 @@ def parse_environment(
     if secure:
         raise InvalidInput(map(placed, secure))
     return environment
+
+
+def encrypted_settings(path: str) -> Problem:
+    """The problem with an encrypted value at this place inside the settings."""
+    return Problem(
+        "an encrypted value inside the settings would be lost or would encrypt all of them",
+        path,
+        "settings/secure",
+        "make it a key of its own (apiops:<name>), and name it in secrets:",
+    )
 
 
 def _secure_paths(value: Any, path: str) -> Iterator[str]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pulumi
+from pulumi.runtime import is_config_secret
 
-from apiops_components.errors import ApiOpsError
+from apiops_components.errors import ApiOpsError, InvalidInput
 from apiops_components.models.environment import Environment
-from apiops_components.project import parse_environment
+from apiops_components.project import ENVIRONMENT_KEY, encrypted_settings, parse_environment
 
 _NAMESPACE = "apiops"
 
@@ -18,6 +19,8 @@ def load_environment() -> Environment:
     Raises:
         InvalidInput: The settings break the model; every problem.
     """
+    if is_config_secret(ENVIRONMENT_KEY):  # Pulumi has decrypted it: which value it was cannot be told any more
+        raise InvalidInput(encrypted_settings(f'config["{ENVIRONMENT_KEY}"]'))
     return parse_environment(pulumi.Config(_NAMESPACE).get_object("environment"), pulumi.get_stack())
 
 
