@@ -60,12 +60,19 @@ def compare(tree: Tree, folder: Path) -> list[Difference]:
     """
     if not folder.is_dir():
         raise NotRunnable(Problem("there is no such folder to check", file=str(folder), code="tree/missing"))
+    try:
+        return _compare(tree, folder, _listed(folder))
+    except OSError as error:
+        raise NotRunnable(_failed("read", error, folder)) from None
+
+
+def _compare(tree: Tree, folder: Path, listed: Mapping[str, str]) -> list[Difference]:
     differences = [
         Difference(path, "changed" if (folder / path).is_file() else "missing")
         for path, text in {**tree.files, INDEX: tree.index}.items()
         if _text(folder / path) != text
     ]
-    left = sorted(path for path in _listed(folder) - tree.files.keys() if (folder / path).is_file())
+    left = (path for path in listed.keys() - tree.files.keys() if (folder / path).is_file())
     return sorted([*differences, *(Difference(path, "left over") for path in left)], key=lambda item: item.path)
 
 
@@ -73,41 +80,75 @@ def write(tree: Tree, folder: Path) -> list[Difference]:
     """Brings the folder to the tree and says what was different; a file that is right already is not touched.
 
     Raises:
-        NotRunnable: The folder holds files and no index, or cannot be written.
+        NotRunnable: The folder holds files that are not ours, where ours would be or without an index; or it cannot
+            be written.
     """
-    if folder.is_dir() and not (folder / INDEX).is_file() and any(folder.iterdir()):
-        raise NotRunnable(
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        listed = _listed(folder)
+        differences = _compare(tree, folder, listed)
+        if foreign := _foreign(folder, differences, listed):
+            raise NotRunnable(foreign)
+        texts = {**tree.files, INDEX: tree.index}
+        left = {item.path: listed[item.path] for item in differences if item.what == "left over"}
+        if differences:
+            # First an index of the old files and the new: a run that is broken off leaves none that is not listed.
+            _replace(folder / INDEX, _with(tree.index, left))
+        for difference in differences:
+            target = folder / difference.path
+            if difference.what == "left over":
+                target.unlink()
+                _remove_empty(target.parent, folder)
+            elif difference.path != INDEX:
+                _replace(target, texts[difference.path])
+        if left:
+            _replace(folder / INDEX, tree.index)
+    except OSError as error:
+        raise NotRunnable(_failed("written", error, folder)) from None
+    return differences
+
+
+def _foreign(folder: Path, differences: Iterable[Difference], listed: Mapping[str, str]) -> list[Problem]:
+    if not (folder / INDEX).is_file() and any(folder.iterdir()):
+        return [
             Problem(
                 f"the folder holds files but no {INDEX}, so it is not one that this command wrote",
                 file=str(folder),
                 code="tree/foreign",
                 hint="name an empty or a new folder",
             )
+        ]
+    return [
+        Problem(
+            f"stands where a manifest would be written, and {INDEX} does not list it: somebody else wrote it",
+            file=str(folder / difference.path),
+            code="tree/foreign",
+            hint="move it away",
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        differences = compare(tree, folder)
-        texts = {**tree.files, INDEX: tree.index}
-        # The index last: a run that is broken off leaves one that lists no file it did not write.
-        for difference in sorted(differences, key=lambda item: item.path == INDEX):
-            target = folder / difference.path
-            if difference.what == "left over":
-                target.unlink()
-                _remove_empty(target.parent, folder)
-            else:
-                _replace(target, texts[difference.path])
-    except OSError as error:
-        place = str(error.filename or folder)
-        raise NotRunnable(Problem(f"cannot be written: {error.strerror}", file=place, code="tree/write")) from None
-    return differences
+        for difference in differences
+        if difference.what == "changed" and difference.path not in {INDEX, *listed}
+    ]
+
+
+def _with(index: str, more: Mapping[str, str]) -> str:
+    content = json.loads(index)
+    content["files"] = dict(sorted({**content["files"], **more}.items()))
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _failed(what: str, error: OSError, folder: Path) -> Problem:
+    return Problem(f"cannot be {what}: {error.strerror}", file=str(error.filename or folder), code="tree/file")
 
 
 def _replace(target: Path, text: str) -> None:
     """Writes a file whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, target)  # noqa: PTH105  (atomic)
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(part, target)  # noqa: PTH105  (atomic)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
@@ -123,21 +164,21 @@ def _text(file: Path) -> str | None:
         return None
 
 
-def _listed(folder: Path) -> set[str]:
-    """The files that the folder's index lists."""
-    text = _text(folder / INDEX)
-    if text is None:
-        return set()
+def _listed(folder: Path) -> dict[str, str]:
+    """The files that the folder's index lists, with their digests."""
+    file = folder / INDEX
+    if not file.is_file():
+        return {}
     try:
-        content: Any = json.loads(text)
-        listed = set(content["files"])
-    except (ValueError, KeyError, TypeError):
-        raise NotRunnable(
-            Problem("is not an index that this command wrote", file=str(folder / INDEX), code="tree/index")
-        ) from None
+        content: Any = json.loads(_text(file) or "")
+        listed: dict[str, str] = content["files"]
+        ours = isinstance(content["environment"], str) and all(v.startswith("sha256:") for v in listed.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        ours = False
+    if not ours:
+        raise NotRunnable(Problem("is not an index that this command wrote", file=str(file), code="tree/index"))
     outside = sorted(path for path in listed if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts)
     if outside:
-        raise NotRunnable(
-            Problem(f"lists {outside[0]!r}, which is outside the folder", file=str(folder / INDEX), code="tree/index")
-        )
-    return listed
+        message = f"lists {outside[0]!r}, which is outside the folder"
+        raise NotRunnable(Problem(message, file=str(file), code="tree/index"))
+    return {path: digest for path, digest in listed.items() if path != INDEX}
