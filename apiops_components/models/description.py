@@ -34,6 +34,9 @@ class Description(CheckedModel):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         if self.team is not None and self.guardrails:
             yield fault("guardrail/team", "guardrails are stated by the platform alone", "", ["guardrails"])
+        if self.team is not None and self.team not in self.environment.teams:
+            message = f"team {self.team!r} has no settings in environment {self.environment.name!r}"
+            yield fault("description/team", message, "add it under teams: in the settings", ["team"])
         names: set[tuple[str, str]] = set()
         hosts: set[str] = set()
         apis: set[tuple[str, str]] = set()

@@ -13,6 +13,8 @@ from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 __all__ = ["documented_schema", "field_docs"]
 
@@ -38,23 +40,20 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
     return docs
 
 
-def documented_schema(model: type[BaseModel]) -> dict[str, Any]:
+def documented_schema(model: type[BaseModel], ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
     """The JSON Schema of a model, each field with its documentation."""
-    schema = model.model_json_schema()
-    classes = {cls.__name__: cls for cls in _subclasses(BaseModel)}
-    for name, part in {model.__name__: schema, **schema.get("$defs", {})}.items():
-        cls = classes.get(name)
-        if cls is None:
-            continue
-        for field, text in field_docs(cls).items():
-            info = cls.model_fields.get(field)
-            target = part.get("properties", {}).get((info.alias if info else None) or field)
-            if target is not None:
-                target["description"] = text
-    return schema
+    return model.model_json_schema(ref_template=ref_template, schema_generator=_Documented)
 
 
-def _subclasses(cls: type[BaseModel]) -> list[type[BaseModel]]:
-    found = [sub for sub in cls.__subclasses__() if sub.__module__.startswith("apiops_components.")]
-    other = [sub for sub in cls.__subclasses__() if sub not in found]
-    return [*found, *(deeper for sub in (*found, *other) for deeper in _subclasses(sub))]
+class _Documented(GenerateJsonSchema):
+    """Adds the documentation where the class is known: two classes may have the same name."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        json_schema = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        docs = field_docs(model)
+        for name, field in model.model_fields.items():
+            described = json_schema.get("properties", {}).get(field.alias or name)
+            if described is not None and name in docs:
+                described["description"] = docs[name]
+        return json_schema

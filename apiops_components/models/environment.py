@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.argocd import ArgoCDSpec, Folder, RepositoryUrl
-from apiops_components.models.base import CheckedModel, DnsLabel, Host, Reason, SecretName, Text, fault
+from apiops_components.models.base import CheckedModel, DnsLabel, Host, Reason, SecretName, Text, fault, raise_faults
 from apiops_components.models.cluster import Cluster
 from apiops_components.models.operator import NgrokOperatorSpec
 
@@ -18,6 +18,18 @@ __all__ = ["Delivery", "Environment", "GitSource", "TeamSettings"]
 
 Delivery = Literal["direct", "gitops"]
 """Who applies a team's objects: ``direct``, Pulumi; ``gitops``, Argo CD from Git. Never both (design decision 6)."""
+
+
+def _variable(value: Any) -> Any:
+    # Once, and not once for each type that it could have been.
+    if not isinstance(value, str | int | float):
+        got = "null" if value is None else "a mapping" if isinstance(value, Mapping) else "a list"
+        raise_faults([fault("environment/variable", f"a string, number or boolean is expected, got {got}")])
+    return value
+
+
+Variable = Annotated[str | int | float | bool, BeforeValidator(_variable)]
+"""One of a team's own values."""
 
 
 class GitSource(CheckedModel):
@@ -53,7 +65,7 @@ class TeamSettings(CheckedModel):
     """The host that the team owns here."""
     pod_security: PodSecurity | None = None
     """``restricted`` by default."""
-    variables: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
+    variables: Mapping[str, Variable] = Field(default_factory=dict)
     """The team's own values, such as an issuer; read in its ``describe.py``."""
 
 

@@ -50,12 +50,14 @@ class AuthenticationRequired(_Scoped):
     """Every request that reaches a backend was authenticated."""
 
     kind: Literal["authentication-required"] = "authentication-required"
+    """Tells it from the other guardrails."""
 
 
 class HighestRateLimit(_Scoped):
     """Every API has an enforced rate limit, and no more requests than this pass in one bucket."""
 
     kind: Literal["highest-rate-limit"] = "highest-rate-limit"
+    """Tells it from the other guardrails."""
     per_minute: Annotated[Integer, Field(ge=1)]
     """Requests a minute; a limit with another period counts by proportion."""
     required: Bool = True
@@ -66,6 +68,7 @@ class AllowedHosts(_Scoped):
     """APIs are served on these hosts only."""
 
     kind: Literal["allowed-hosts"] = "allowed-hosts"
+    """Tells it from the other guardrails."""
     hosts: tuple[Host, ...] = Field(min_length=1)
     """Exact names, or ``*.`` for one or more labels."""
 
@@ -74,6 +77,7 @@ class AllowedNamespaces(_Scoped):
     """APIs and what they refer to are in these namespaces only."""
 
     kind: Literal["allowed-namespaces"] = "allowed-namespaces"
+    """Tells it from the other guardrails."""
     namespaces: tuple[DnsLabel, ...] = Field(min_length=1)
     """Names."""
 
@@ -82,6 +86,7 @@ class ForbiddenActions(_Scoped):
     """Traffic policies do not use these actions."""
 
     kind: Literal["forbidden-actions"] = "forbidden-actions"
+    """Tells it from the other guardrails."""
     actions: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     """ngrok's names, such as ``custom-response``."""
 
@@ -90,6 +95,7 @@ class OwnerRequired(_Scoped):
     """Every API names who answers for it."""
 
     kind: Literal["owner-required"] = "owner-required"
+    """Tells it from the other guardrails."""
 
 
 Guardrail = Annotated[

@@ -105,12 +105,15 @@ class _AnyAction:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        # Imported here: it reads source code, which only a schema needs.
+        from apiops_components.models.docs import documented_schema  # noqa: PLC0415
+
         def branch(kind: str, made: type[Action]) -> dict[str, Any]:
-            config = made.model_json_schema(ref_template=f"#/$defs/{kind}/$defs/{{model}}")
+            config = documented_schema(made, f"#/$defs/{kind}/$defs/{{model}}")
             return {
                 "type": "object",
                 "title": made.__name__,
-                "properties": {"type": {"const": kind}, "config": config},
+                "properties": {"type": {"const": kind, "description": "Which action."}, "config": config},
                 "required": ["type", "config"] if config.get("required") or made.vendor_required else ["type"],
                 "additionalProperties": False,
             }
@@ -125,7 +128,8 @@ def _flat(schema: dict[str, Any]) -> dict[str, Any]:
     def resolve(value: Any) -> Any:
         if isinstance(value, dict):
             if "$ref" in value:
-                return resolve(definitions[value["$ref"].rsplit("/", 1)[1]])
+                beside = {key: item for key, item in value.items() if key != "$ref"}
+                return {**resolve(definitions[value["$ref"].rsplit("/", 1)[1]]), **beside}
             return {key: resolve(item) for key, item in value.items()}
         return [resolve(item) for item in value] if isinstance(value, list) else value
 
