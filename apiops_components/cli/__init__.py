@@ -57,25 +57,36 @@ def _group() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits."""
-    from apiops_components.errors import ApiOpsError  # noqa: PLC0415  (its dataclasses cost; --help needs none)
+    from apiops_components.errors import ApiOpsError, NotRunnable, Problem  # noqa: PLC0415  (--help needs none)
 
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code: Any = _group.main(args=arguments, prog_name="apiopsctl", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+        if _wants_json(arguments):
+            from apiops_components.cli.output import print_errors  # noqa: PLC0415
+
+            print_errors(NotRunnable(Problem(error.format_message(), code="usage")))
     except ApiOpsError as error:
         from apiops_components.cli.output import show_error  # noqa: PLC0415
 
         show_error(error, json_wanted=_wants_json(arguments))
         code = error.exit_code
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:
         sys.stdout = None
-        code = 0
+        code = _READER_GONE
+    except SystemExit:  # so click ends on a broken pipe, and only then
+        code = _READER_GONE
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_READER_GONE = 141
+"""The reader, such as ``head``, has seen enough: what a shell says of a program that ends so."""
 
 
 def _wants_json(arguments: list[str]) -> bool:

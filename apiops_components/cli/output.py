@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +11,7 @@ import click
 
 from apiops_components.errors import ApiOpsError, Problem
 
-__all__ = ["print_json", "problem_json", "show_error", "show_problems", "show_warnings"]
+__all__ = ["print_errors", "print_json", "problem_json", "show_error", "show_problems", "show_warnings"]
 
 
 def print_json(value: Any) -> None:
@@ -40,5 +39,10 @@ def show_warnings(problems: Iterable[Problem]) -> None:
 def show_error(error: ApiOpsError, *, json_wanted: bool) -> None:
     """An error that ended a command: for a person on stderr, and as the one JSON document where one was asked for."""
     show_problems(error.problems)
-    if json_wanted and not sys.stdout.closed:
-        print_json({"errors": [problem_json(problem) for problem in error.problems]})
+    if json_wanted:
+        print_errors(error)
+
+
+def print_errors(error: ApiOpsError) -> None:
+    """The error as the one JSON document on stdout."""
+    print_json({"errors": [problem_json(problem) for problem in error.problems]})

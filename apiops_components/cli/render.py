@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from apiops_components.cli.options import env_option, no_color_option, project_option, team_option
-from apiops_components.cli.output import show_warnings
+from apiops_components.cli.output import print_json, show_warnings
 
 if TYPE_CHECKING:
+    from apiops_components.delivery.tree import Difference, Tree
     from apiops_components.project import Project
 
 
@@ -55,11 +58,21 @@ def command(project: Project, env: str, team: str | None, out: Path | None, owne
     tree = Tree.of(manifests, environment=env, form=form)
     if check:
         differences = compare(tree, out)
-        for difference in differences:
-            click.echo(f"{difference.what}: {out / difference.path}")
+        if form == "json":
+            _print_json(env, out, tree, differences)
+        else:
+            for difference in differences:
+                click.echo(f"{difference.what}: {out / difference.path}")
         if differences:
             click.echo(f"{len(differences)} files differ; write them with: render --env {env} --out {out}", err=True)
         return 1 if differences else 0
     written = write(tree, out)
+    if form == "json":
+        _print_json(env, out, tree, written)
     click.echo(f"{len(tree.files)} manifests in {out}, {len(written)} files changed", err=True)
     return 0
+
+
+def _print_json(env: str, out: Path, tree: Tree, differences: Sequence[Difference]) -> None:
+    listed = [asdict(difference) for difference in differences]
+    print_json({"environment": env, "folder": str(out), "files": len(tree.files), "differences": listed})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from apiops_components.validation import Result
 
 _ENDINGS = (".yaml", ".yml", ".json")
+_STDIN = "-"
 
 
 @click.command("validate")
@@ -45,14 +47,16 @@ def command(paths: tuple[str, ...], form: str, as_: Any) -> int:
     results: list[Result] = []
     unreadable: list[Problem] = []
     for name in paths:
-        try:
-            for file, content in _contents(name):
-                try:
-                    results += (result for document in load_all(content, file) for result in validate(document, as_))
-                except NotRunnable as error:
-                    unreadable += error.problems
-        except NotRunnable as error:
-            unreadable += error.problems
+        for file in _files(name):
+            try:
+                content = _content(file)
+                results += (
+                    result for document in load_all(content, _shown(file)) for result in validate(document, as_)
+                )
+            except NotRunnable as error:
+                unreadable += error.problems
+    if not (results or unreadable):
+        unreadable.append(Problem("there is no document to check", file=", ".join(paths), code="file/empty"))
     count = Counter(result.status for result in results)
     summary = {
         "documents": len(results),
@@ -72,26 +76,31 @@ def command(paths: tuple[str, ...], form: str, as_: Any) -> int:
     return 1 if count["invalid"] else 0
 
 
-def _contents(name: str) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of every file that a PATH stands for."""
-    if name == "-":
-        yield "<stdin>", sys.stdin.buffer.read()
-        return
+def _files(name: str) -> list[str]:
+    """Every file that a PATH stands for; what is no folder is read, such as a pipe."""
     path = Path(name)
-    if not path.exists():
-        raise NotRunnable(Problem("there is no such file or folder", file=name, code="file/missing"))
-    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.suffix in _ENDINGS and f.is_file())
-    if not files:
-        raise NotRunnable(
-            Problem(f"the folder holds no file ending in {', '.join(_ENDINGS)}", file=name, code="file/none")
-        )
-    for file in files:
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            problem = Problem(f"cannot be read: {error.strerror}", file=str(file), code="file/unreadable")
-            raise NotRunnable(problem) from None
-        yield str(file), content
+    if name == _STDIN or not path.is_dir():
+        return [name]
+    return sorted(str(file) for file in path.rglob("*") if file.suffix in _ENDINGS and file.is_file()) or [name]
+
+
+def _shown(file: str) -> str:
+    return "<stdin>" if file == _STDIN else file
+
+
+def _content(name: str) -> bytes:
+    if name == _STDIN:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError:
+        problem = Problem("there is no such file or folder", file=name, code="file/missing")
+    except IsADirectoryError:
+        message = f"the folder holds no file ending in {', '.join(_ENDINGS)}"
+        problem = Problem(message, file=name, code="file/none")
+    except OSError as error:
+        problem = Problem(f"cannot be read: {error.strerror}", file=name, code="file/unreadable")
+    raise NotRunnable(problem)
 
 
 def _json(result: Result) -> dict[str, Any]:
@@ -147,7 +156,7 @@ def _sarif(problems: Sequence[Problem]) -> dict[str, Any]:
                         "locations": [
                             {
                                 "physicalLocation": {
-                                    "artifactLocation": {"uri": Path(problem.file).as_posix()},
+                                    "artifactLocation": {"uri": quote(Path(problem.file).as_posix())},
                                     "region": {"startLine": max(problem.line, 1)},
                                 }
                             }
