@@ -202,7 +202,7 @@ def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> li
     for position, element in enumerate(elements):
         if known and isinstance(current, Mapping):
             key = _spelt(element, current)
-            if key is not None:
+            if key is not None and not _is_tag(elements[position:], current):
                 current = current[key]
                 path.append(key)
                 continue
@@ -218,6 +218,14 @@ def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> li
             continue  # below a scalar lies no data, only the tag of a union; the mark of a wrong key stays
         path.append(element)
     return path
+
+
+def _is_tag(elements: Sequence[str | int], mapping: Mapping[Any, Any]) -> bool:
+    """Whether the first element is the tag of a union, although the mapping has a key of that name, too."""
+    tag, *below = elements
+    if not below or tag not in (mapping.get("kind"), mapping.get("type")):
+        return False
+    return _spelt(below[0], mapping) is not None
 
 
 def _spelt(element: str | int, mapping: Mapping[Any, Any]) -> Any:

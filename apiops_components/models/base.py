@@ -203,7 +203,7 @@ def details(item: Any) -> InitErrorDetails:
 
 def matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidator:
     """For the type of a string field: the whole value matches ``pattern`` and has at most ``limit`` characters."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
         if len(value) > limit or not compiled.fullmatch(value):
@@ -309,7 +309,7 @@ Kind = Annotated[
 Reason = Annotated[str, Field(min_length=10, max_length=500)]
 """Why an exception is made, for the person who reads it next year: at least ten characters."""
 
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -13,7 +13,7 @@ from apiops_components.models.base import CheckedModel, DnsSubdomain, fault
 
 __all__ = ["HelmChart", "completed"]
 
-_EXACT = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_EXACT = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
 
 
 class HelmChart(CheckedModel):
