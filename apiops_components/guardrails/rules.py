@@ -39,10 +39,11 @@ _AUTHENTICATING = (JwtValidation,)
 
 def authentication(rail: AuthenticationRequired, gateway: ApiGatewaySpec, api: ApiSpec) -> Iterator[Broken]:  # noqa: ARG001
     """Some rule without a condition authenticates, and nothing answers from a backend before it."""
-    if any(_always(rule, _AUTHENTICATING) for rule in api.policy.on_http_request):
-        return
+    served = [route for route in api.routes if route.backend_refs]
+    if not served or any(_always(rule, _AUTHENTICATING) for rule in api.policy.on_http_request):
+        return  # an API that only redirects has nothing to protect
     conditional = [index for index, rule in enumerate(api.policy.on_http_request) if _has(rule, _AUTHENTICATING)]
-    request = example_request(gateway.host, api.routes[0].matches[0])
+    request = example_request(gateway.host, served[0].matches[0])
     if conditional:
         expressions = " && ".join(api.policy.on_http_request[conditional[0]].expressions)
         message = f"requests are authenticated only where {expressions}"
