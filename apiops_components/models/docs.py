@@ -37,7 +37,7 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
                 and isinstance(after.value.value, str)
             ):
                 docs[statement.target.id] = " ".join(after.value.value.split())
-    return docs
+    return {name: docs[name] for name in model.model_fields if name in docs}
 
 
 def documented_schema(model: type[BaseModel], ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
