@@ -317,6 +317,7 @@ def _origins(module: Any) -> list[Path]:
 
 def _call_describe(project: Project, environment: Environment) -> Description:
     from apiops_components.models.description import Description  # noqa: PLC0415  (loads every model)
+    from apiops_components.render.refusal import refusals  # noqa: PLC0415
 
     file = project.main / "describe.py"
     if not file.is_file():
@@ -345,8 +346,11 @@ def _call_describe(project: Project, environment: Environment) -> Description:
     if not isinstance(description, Description):
         got = type(description).__name__
         raise InvalidInput(Problem(f"describe must return a Description, it returned {got}", file=_shown(file)))
-    if problems := tuple(_foreign(project, environment, description)):
-        raise InvalidInput(problem.at(file=_shown(file), document="Description") for problem in problems)
+    problems = [problem.at(document="Description") for problem in _foreign(project, environment, description)]
+    for gateway in description.gateways:
+        problems += refusals(gateway)
+    if problems:
+        raise InvalidInput(problem.at(file=_shown(file)) for problem in problems)
     return description
 
 

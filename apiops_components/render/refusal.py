@@ -23,7 +23,7 @@ from apiops_components.models.route import Route
 from apiops_components.render.lowering import exact_matches, lower_match, split_rules
 from apiops_components.render.precedence import beats, contradictory, covers, overlaps
 
-__all__ = ["check_host"]
+__all__ = ["check_host", "refusals"]
 
 
 def check_host(spec: ApiGatewaySpec) -> None:
@@ -32,6 +32,12 @@ def check_host(spec: ApiGatewaySpec) -> None:
     Raises:
         InvalidInput: Every such place of the host.
     """
+    if problems := refusals(spec):
+        raise InvalidInput(problems)
+
+
+def refusals(spec: ApiGatewaySpec) -> list[Problem]:
+    """Every such place of a host."""
     matched = {item.name.lower() for api in spec.apis for r in api.routes for m in r.matches for item in m.headers}
     problems = [
         problem.at(prefix=f"apis[{index}]")
@@ -40,8 +46,7 @@ def check_host(spec: ApiGatewaySpec) -> None:
     ]
     if not problems:
         problems.extend(_order_problems(spec.apis))
-    if problems:
-        raise InvalidInput(problem.at(document=f"ApiGateway {spec.name}") for problem in problems)
+    return [problem.at(document=f"ApiGateway {spec.name}") for problem in problems]
 
 
 def _api_problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
