@@ -28,7 +28,7 @@ from apiops_components.render.gateway import api_objects, gateway_objects
 from apiops_components.render.guard import guards
 from apiops_components.render.refusal import check_host
 
-EXAMPLES = int(os.environ.get("APIOPS_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("APIOPS_EXAMPLES", "40"))
 """Per property; each host meets eight requests. APIOPS_EXAMPLES=2000 before a change of guards is merged."""
 
 
