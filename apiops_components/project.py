@@ -316,6 +316,9 @@ def _origins(module: Any) -> list[Path]:
 
 
 def _call_describe(project: Project, environment: Environment) -> Description:
+    import apiops_components  # noqa: PLC0415
+
+    _ = apiops_components.render  # the public function: once its package of the same name is loaded, that hides it
     from apiops_components.models.description import Description  # noqa: PLC0415  (loads every model)
     from apiops_components.render.refusal import refusals  # noqa: PLC0415
 

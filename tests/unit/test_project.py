@@ -471,6 +471,14 @@ def test_rendering_the_example_loads_neither_pulumi_nor_the_components():
     assert json.loads(done.stdout) == []
 
 
+def test_describing_leaves_the_public_function_render_in_place():
+    code = (
+        "import apiops_components as public; from pathlib import Path; "
+        "public.render(public.Project.find(Path.cwd()).descriptions('prod'))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 # --- both readers of settings ----------------------------------------------------------------------------------------
 
 READ = """
