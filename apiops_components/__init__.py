@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from apiops_components.models.route import Backend, Route
     from apiops_components.models.workload import Autoscale, Workload
     from apiops_components.project import Project
-    from apiops_components.render.description import gitops_specs, ingress_namespace, render
+    from apiops_components.render.description import gitops_specs, ingress_namespace, render_all
     from apiops_components.render.policy import policy_document
 
 _MODULES = {
@@ -88,7 +88,7 @@ _MODULES = {
     "models.route": "Backend Route",
     "models.workload": "Autoscale Workload",
     "project": "Project",
-    "render.description": "gitops_specs ingress_namespace render",
+    "render.description": "gitops_specs ingress_namespace render_all",
     "render.policy": "policy_document",
 }
 _HOME = {name: module for module, found in _MODULES.items() for name in found.split()}
@@ -157,7 +157,7 @@ __all__ = [
     "load_secrets",
     "policy_document",
     "readable_errors",
-    "render",
+    "render_all",
 ]
 
 

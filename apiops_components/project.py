@@ -10,8 +10,8 @@ import importlib.util
 import itertools
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -197,6 +197,30 @@ class Project:
         """The platform's guardrails: stated by the enclosing project, whichever project asks."""
         return self.platform.describe(env).guardrails
 
+    def unknown_names(self, rules: Iterable[Guardrail]) -> list[Problem]:
+        """Names in guardrails that nothing here has: such a guardrail never acts, and such a waiver never waives."""
+        known = {"environment": set(self.platform.environments), "team": set(self.platform.teams)}
+        for env in self.platform.environments:
+            with suppress(ApiOpsError):  # what is wrong there is told where that environment is asked for
+                known["team"] |= self.platform.settings(env).environment.teams.keys()
+        return [
+            Problem(
+                f"no {kind} is called {name!r}, so this never applies",
+                f"guardrails[{index}].{field}[{position}]",
+                "guardrail/unknown-name",
+                f"known: {', '.join(sorted(known[kind])) or 'none'}",
+                document=type(rule).__name__,
+            )
+            for index, rule in enumerate(rules)
+            for field, kind, names in (
+                ("environments", "environment", rule.environments),
+                ("teams", "team", rule.teams),
+                ("waivers", "team", [waiver.team for waiver in rule.waivers]),
+            )
+            for position, name in enumerate(names)
+            if name not in known[kind]
+        ]
+
 
 def parse_environment(
     value: Any, env: str, *, file: Path | None = None, document: Document | None = None
@@ -316,9 +340,6 @@ def _origins(module: Any) -> list[Path]:
 
 
 def _call_describe(project: Project, environment: Environment) -> Description:
-    import apiops_components  # noqa: PLC0415
-
-    _ = apiops_components.render  # the public function: once its package of the same name is loaded, that hides it
     from apiops_components.models.description import Description  # noqa: PLC0415  (loads every model)
     from apiops_components.render.refusal import refusals  # noqa: PLC0415
 

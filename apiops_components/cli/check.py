@@ -28,13 +28,14 @@ def command(project: Project, env: str, team: str | None, form: str) -> int:
     Each finding names what breaks the guardrail, who answers for it, the likely fix and, where there is one, a request
     that gets through. Exit 1 where a guardrail is broken; what the platform has waived is shown and breaks nothing.
     """
-    from apiops_components import render  # noqa: PLC0415
     from apiops_components.guardrails.check import check  # noqa: PLC0415
+    from apiops_components.render.description import render_all  # noqa: PLC0415
 
     show_warnings(project.settings(env).warnings)
     descriptions = project.descriptions(env, team)
-    render(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
+    render_all(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
     rules = project.guardrails(env)
+    show_warnings(project.unknown_names(rules))
     findings = check(descriptions, rules)
     broken = [finding for finding in findings if not finding.waived]
     apis = sum(len(gateway.apis) for description in descriptions for gateway in description.gateways)

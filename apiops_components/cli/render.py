@@ -40,14 +40,14 @@ def command(project: Project, env: str, team: str | None, out: Path | None, owne
     Two runs over the same input give the same bytes. A secret's value is never part of it: its place shows as
     <secret:name>. Guardrails are not run; that is `apiopsctl check`.
     """
-    from apiops_components import render  # noqa: PLC0415
     from apiops_components.delivery.tree import Tree, compare, write  # noqa: PLC0415
     from apiops_components.documents import dump_all  # noqa: PLC0415
+    from apiops_components.render.description import render_all  # noqa: PLC0415
 
     if check and out is None:
         raise click.UsageError("--check compares with a folder: name it with --out")
     show_warnings(project.settings(env).warnings)
-    manifests = [m for m in render(project.descriptions(env, team)) if owner in ("all", m.owner)]
+    manifests = [m for m in render_all(project.descriptions(env, team)) if owner in ("all", m.owner)]
     if out is None:
         if form == "json":
             listed = {"apiVersion": "v1", "kind": "List", "items": [m.object for m in manifests]}

@@ -14,7 +14,7 @@ from apiops_components.models.guardrail import Guardrail
 from apiops_components.models.match import describe
 from apiops_components.models.policy.actions import JwtValidation, RateLimit
 from apiops_components.models.route import Route
-from apiops_components.render.description import render
+from apiops_components.render.description import render_all
 from apiops_components.render.manifest import Manifest
 
 __all__ = ["annotations_of"]
@@ -28,7 +28,7 @@ def annotations_of(descriptions: Sequence[Description], guardrails: Sequence[Gua
     Raises:
         InvalidInput: Something described cannot be rendered safely.
     """
-    manifests = render(descriptions)
+    manifests = render_all(descriptions)
     environment = descriptions[0].environment
     return Annotations(
         owner=environment.owner,

@@ -101,6 +101,7 @@ def raise_faults(faults: Iterable[InitErrorDetails]) -> None:
         raise ValidationError.from_exception_data("invalid", found)
 
 
+Told = TypeVar("Told")
 Checked = TypeVar("Checked", bound="CheckedModel")
 
 
@@ -115,8 +116,22 @@ class CheckedModel(Model):
     """What fields were called in older versions of a vendor's format, and are called now."""
 
     def faults(self) -> Iterator[InitErrorDetails]:
-        """Each broken rule as a `fault`; rules that need an invalid field end the run quietly."""
+        """Each broken rule as a `fault`; one that needs an invalid field ends the run quietly (see `told`)."""
         yield from ()
+
+    def told(self, *rules: Callable[[], Iterator[Told]]) -> Iterator[Told]:
+        """What each rule finds; where fields are invalid, the rules that need one of them are left out."""
+        for rule in rules:
+            try:
+                yield from rule()
+            except AttributeError:
+                if self.is_whole:
+                    raise
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every field is valid; otherwise this is the part of a model that its rules are tried on."""
+        return self.__dict__.keys() >= type(self).model_fields.keys()
 
     @model_validator(mode="wrap")
     @classmethod

@@ -93,9 +93,20 @@ class Environment(CheckedModel):
     ``pulumi config set --secret``."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        if self.promoted_from == self.name:
+        yield from self.told(
+            self._promotion_faults,
+            self._namespace_faults,
+            self._delivery_faults,
+            self._ngrok_secret_faults,
+            self._cluster_secret_faults,
+            self._node_faults,
+        )
+
+    def _promotion_faults(self) -> Iterator[InitErrorDetails]:
+        if self.promoted_from is not None and self.promoted_from == self.name:
             yield fault("environment/promoted-from", "an environment cannot follow itself", "", ["promoted_from"])
-        yield from self._namespace_faults()
+
+    def _delivery_faults(self) -> Iterator[InitErrorDetails]:
         for name, team in self.teams.items():
             if team.delivery == "gitops":
                 for field in ("argocd", "git"):
@@ -106,12 +117,21 @@ class Environment(CheckedModel):
                             f"set {field}, or delivery: direct",
                             ["teams", name, "delivery"],
                         )
-        for place, secret in self._secret_names():
-            if secret not in self.secrets:
-                yield fault(
-                    "secret/undeclared", f"secret {secret!r} is not declared", f"add {secret} to secrets", place
-                )
 
+    def _ngrok_secret_faults(self) -> Iterator[InitErrorDetails]:
+        if self.ngrok is not None:
+            yield from self._undeclared(self.ngrok.api_key, "ngrok", "api_key")
+            yield from self._undeclared(self.ngrok.authtoken, "ngrok", "authtoken")
+
+    def _cluster_secret_faults(self) -> Iterator[InitErrorDetails]:
+        if self.cluster.kind == "existing" and self.cluster.kubeconfig_secret is not None:
+            yield from self._undeclared(self.cluster.kubeconfig_secret, "cluster", "kubeconfig_secret")
+
+    def _undeclared(self, secret: str, *place: str) -> Iterator[InitErrorDetails]:
+        if secret not in self.secrets:
+            yield fault("secret/undeclared", f"secret {secret!r} is not declared", f"add {secret} to secrets", place)
+
+    def _node_faults(self) -> Iterator[InitErrorDetails]:
         if self.cluster.kind == "minikube" and self.argocd and self.cluster.nodes < self.argocd.minimum_nodes:
             yield fault(
                 "environment/nodes",
@@ -134,13 +154,6 @@ class Environment(CheckedModel):
         if "default" in self.teams:
             message = "'default' is Argo CD's own project, which may do everything"
             yield fault("environment/team", message, "give the team another name", ["teams", "default"])
-
-    def _secret_names(self) -> Iterator[tuple[list[str | int], str]]:
-        if self.ngrok is not None:
-            yield ["ngrok", "api_key"], self.ngrok.api_key
-            yield ["ngrok", "authtoken"], self.ngrok.authtoken
-        if self.cluster.kind == "existing" and self.cluster.kubeconfig_secret is not None:
-            yield ["cluster", "kubeconfig_secret"], self.cluster.kubeconfig_secret
 
     def team(self, name: str) -> TeamSettings:
         """Settings of a team.

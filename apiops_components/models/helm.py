@@ -52,13 +52,14 @@ class HelmChart(CheckedModel):
 def completed(default: Mapping[str, str]) -> Callable[[Any], Any]:
     """Fills in what settings leave out of a chart, so that ``chart: {values: …}`` alone is enough.
 
-    A chart given by its path takes only the name: a folder has neither repository nor version of its own choice.
+    A chart given by its path takes only the name: a folder has neither repository nor version of its own choice. One
+    from another repository says its own version: what was tried here is not what lies there.
     """
 
     def complete(value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
-        if "path" in value:
+        if "path" in value or "repository" in value:
             return {"name": default["name"], **value}
         return {**default, **value}
 

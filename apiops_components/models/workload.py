@@ -7,8 +7,8 @@ breaks one needs an `Exemption` with its reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_core import InitErrorDetails
@@ -30,8 +30,6 @@ from apiops_components.models.probe import HttpProbe, Probe, TcpProbe
 from apiops_components.models.quantity import ByteSize, quantity_value
 
 __all__ = ["FIRST_UNPRIVILEGED_PORT", "Autoscale", "Workload"]
-
-T = TypeVar("T")
 
 DEFAULT_REPLICAS = 3
 """One for each zone of a region."""
@@ -144,7 +142,7 @@ class Workload(CheckedModel):
 
     def breaches(self) -> Iterator[Breach]:
         """Each place where it breaks a restriction, exempted or not."""
-        yield from self._told(
+        yield from self.told(
             self._image_breaches,
             self._user_breaches,
             self._container_breaches,
@@ -207,7 +205,7 @@ class Workload(CheckedModel):
                 yield Breach("secret-in-environment", "workload/plain-secret", message, fix, ("env", name))
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        yield from self._told(
+        yield from self.told(
             self._name_faults,
             self._label_faults,
             self._replica_faults,
@@ -216,19 +214,6 @@ class Workload(CheckedModel):
             self._scratch_faults,
             self._exemption_faults,
         )
-
-    def _told(self, *rules: Callable[[], Iterator[T]]) -> Iterator[T]:
-        """What each rule finds; where fields are invalid, the rules that need one of them are left out."""
-        for rule in rules:
-            try:
-                yield from rule()
-            except AttributeError:
-                if self._is_whole:
-                    raise
-
-    @property
-    def _is_whole(self) -> bool:
-        return self.__dict__.keys() >= type(self).model_fields.keys()
 
     def _name_faults(self) -> Iterator[InitErrorDetails]:
         if not _SERVICE_NAME.fullmatch(self.name):
@@ -263,7 +248,7 @@ class Workload(CheckedModel):
 
     def _exemption_faults(self) -> Iterator[InitErrorDetails]:
         yield from unexempted_faults(self.breaches(), self.exemptions)
-        if self._is_whole:
+        if self.is_whole:
             yield from unneeded_faults(self.breaches(), self.exemptions)
 
 

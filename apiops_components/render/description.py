@@ -16,10 +16,10 @@ from apiops_components.render.installs import namespace
 from apiops_components.render.manifest import Manifest, Owner
 from apiops_components.render.operator import operator_objects
 
-__all__ = ["gitops_specs", "ingress_namespace", "render", "team_namespace"]
+__all__ = ["gitops_specs", "ingress_namespace", "render_all", "team_namespace"]
 
 
-def render(descriptions: Iterable[Description]) -> list[Manifest]:
+def render_all(descriptions: Iterable[Description]) -> list[Manifest]:
     """The manifests of all descriptions of one environment, in the order in which they are needed.
 
     Raises:

@@ -13,7 +13,7 @@ from apiops_components.delivery.recording import SECRET
 from apiops_components.errors import ApiOpsError, GuardrailError
 from apiops_components.models.secret import SecretSlot
 from apiops_components.project import Project
-from apiops_components.render.description import render
+from apiops_components.render.description import render_all
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "sandbox", "staging", "prod")
@@ -29,7 +29,7 @@ def programs(env):
 
 @cache
 def manifests(env):
-    return render(Project.load(ROOT).descriptions(env))
+    return render_all(Project.load(ROOT).descriptions(env))
 
 
 def plain(value):
@@ -226,7 +226,7 @@ def test_a_second_host_beside_the_first_registers_without_a_clash(copy):
     )
     project = Project.load(copy)
     recording = preview_programs(project, "dev")[1].recording
-    wanted = [m for m in render(project.descriptions("dev")) if m.component.startswith("Api")]
+    wanted = [m for m in render_all(project.descriptions("dev")) if m.component.startswith("Api")]
 
     assert {m.path for m in wanted if m.kind == "Gateway"} == {"shop/gateway-shop.yaml", "shop/gateway-docs.yaml"}
     assert objects(recording) == {(m.kind, m.namespace, m.name): plain(m.object) for m in wanted}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from apiops_components import Project, render
+from apiops_components import Project, render_all
 from apiops_components.components.program import preview_programs
 from apiops_components.delivery.recording import SECRET, UNKNOWN
 
@@ -84,7 +84,7 @@ def test_what_is_deployed_is_what_is_rendered(deployed):
     made = {key(value): value for file in files if (value := yaml.safe_load(file.read_text()))}
     expected = {
         key(manifest.object): manifest.object
-        for manifest in render(Project.load(deployed.project).descriptions("sandbox"))
+        for manifest in render_all(Project.load(deployed.project).descriptions("sandbox"))
     }
     assert sorted(made) == sorted(expected)
     for name, value in expected.items():

@@ -28,7 +28,7 @@ from apiops_components import (
     TrafficPolicy,
     Workload,
     cluster_of,
-    render,
+    render_all,
 )
 from apiops_components.render.manifest import Manifest
 
@@ -69,4 +69,4 @@ def components(gateway: ApiGatewaySpec, spec: GkeSpec, environment: Environment)
 
 
 def rendered(project: Project) -> None:
-    assert_type(render(project.descriptions("prod")), list[Manifest])
+    assert_type(render_all(project.descriptions("prod")), list[Manifest])

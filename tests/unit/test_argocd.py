@@ -13,7 +13,7 @@ from apiops_components.errors import problems_of
 from apiops_components.models.argocd import ApplicationSpec, AppProjectSpec, ArgoCDSpec, GitOpsSpec, Rbac
 from apiops_components.project import Project
 from apiops_components.render.argocd import TEAM_KINDS, argocd_objects, argocd_values, gitops_objects, policy_csv
-from apiops_components.render.description import render
+from apiops_components.render.description import render_all
 
 REPOSITORY = "https://github.com/acme/apis.git"
 SHOP = {"team": "shop", "namespaces": ["shop"], "repository": REPOSITORY, "path": "deploy/prod/shop"}
@@ -282,7 +282,7 @@ def test_no_team_can_deploy_a_secret_or_open_a_host_of_its_own():
 @pytest.mark.parametrize("env", ["staging", "prod"])
 def test_the_project_of_a_team_allows_everything_that_is_rendered_for_it(env):
     root = Project.find(Path(__file__).parent)
-    manifests = render(root.descriptions(env))
+    manifests = render_all(root.descriptions(env))
     projects = {item.team: item.object["spec"] for item in manifests if item.object["kind"] == "AppProject"}
     delivered = [item for item in manifests if item.owner == "gitops"]
 

@@ -207,3 +207,10 @@ def test_wrong_usage_is_2(project):
 
 def test_two_runs_print_the_same(project):
     assert check(project, "--env", "prod").stdout == check(project, "--env", "prod").stdout
+
+
+def test_a_guardrail_for_a_team_that_is_not_there_is_warned_of(project):
+    done = check(project, "--env", "prod")
+
+    assert "AllowedHosts: guardrails[3].teams[0]: no team is called 'other', so this never applies" in done.stderr
+    assert "'shop'" not in done.stderr

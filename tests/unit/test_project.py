@@ -463,20 +463,12 @@ def test_a_description_may_refer_to_itself_by_its_module(platform):
 
 def test_rendering_the_example_loads_neither_pulumi_nor_the_components():
     code = (
-        "import sys, json; from pathlib import Path; from apiops_components import Project, render; "
-        "render(Project.find(Path.cwd()).descriptions('prod')); "
+        "import sys, json; from pathlib import Path; from apiops_components import Project, render_all; "
+        "render_all(Project.find(Path.cwd()).descriptions('prod')); "
         "print(json.dumps([n for n in sys.modules if n.split('.')[0].startswith('pulumi') or '.components.' in n]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
-
-
-def test_describing_leaves_the_public_function_render_in_place():
-    code = (
-        "import apiops_components as public; from pathlib import Path; "
-        "public.render(public.Project.find(Path.cwd()).descriptions('prod'))"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 # --- both readers of settings ----------------------------------------------------------------------------------------

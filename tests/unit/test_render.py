@@ -21,7 +21,7 @@ from apiops_components.models.route import Backend, HttpRoute, Route
 from apiops_components.models.secret import SecretSlot
 from apiops_components.models.workload import Workload
 from apiops_components.project import Project
-from apiops_components.render.description import gitops_specs, ingress_namespace, render, team_namespace
+from apiops_components.render.description import gitops_specs, ingress_namespace, render_all, team_namespace
 from apiops_components.render.gateway import api_objects, gateway_objects
 from apiops_components.render.manifest import Manifest
 
@@ -46,7 +46,7 @@ def test_every_environment_has_an_expected_file(project):
 def test_the_example_platform_is_rendered_as_expected(project, env):
     """Where a change is meant: `make expected`, then read the difference."""
     stream = io.StringIO()
-    manifests = render(project.descriptions(env))
+    manifests = render_all(project.descriptions(env))
     dump_all((m.object for m in manifests), stream)
 
     expected = [document.value for document in load_all((EXPECTED / f"{env}.yaml").read_bytes(), env)]
@@ -56,7 +56,7 @@ def test_the_example_platform_is_rendered_as_expected(project, env):
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_routes_and_gateways_of_the_example_are_valid_by_their_models(project, env):
-    objects = [m.object for m in render(project.descriptions(env))]
+    objects = [m.object for m in render_all(project.descriptions(env))]
     routes = [HttpRoute.model_validate(o["spec"]) for o in objects if o["kind"] == "HTTPRoute"]
     gateways = [Gateway.model_validate(o["spec"]) for o in objects if o["kind"] == "Gateway"]
     policies = [TrafficPolicy.model_validate(o["spec"]["policy"]) for o in objects if o["kind"] == "NgrokTrafficPolicy"]
@@ -65,7 +65,7 @@ def test_routes_and_gateways_of_the_example_are_valid_by_their_models(project, e
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_each_object_has_one_owner(project, env):
-    manifests = render(project.descriptions(env))
+    manifests = render_all(project.descriptions(env))
     by_owner = {owner: [m for m in manifests if m.owner == owner] for owner in ("pulumi", "gitops")}
 
     assert len({m.path for m in manifests}) == len(manifests)
@@ -364,7 +364,7 @@ def web(name="web", **policy_):
 
 def problem(*descriptions):
     with pytest.raises(InvalidInput) as raised:
-        render(descriptions)
+        render_all(descriptions)
     (found,) = raised.value.problems
     return found
 
@@ -461,4 +461,4 @@ def test_a_manifest_knows_its_place():
 
 
 def test_rendering_twice_gives_equal_manifests(project):
-    assert render(project.descriptions("prod")) == render(project.descriptions("prod"))
+    assert render_all(project.descriptions("prod")) == render_all(project.descriptions("prod"))
