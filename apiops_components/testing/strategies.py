@@ -56,7 +56,9 @@ T = TypeVar("T")
 
 _METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 _STATUSES = st.integers(200, 599)
-_VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=12)
+_VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=12).filter(
+    lambda text: "${" not in text  # the start of an expression
+)
 _PHASES = ("on_http_request", "on_http_response")
 
 
@@ -220,7 +222,7 @@ def actions(phase: str = "on_http_request", *, terminating: bool = True) -> st.S
         if terminating:
             found.append(st.builds(Deny, status_code=st.none() | _STATUSES))
     if terminating:
-        body = st.none() | st.text(max_size=8).map(lambda text: text.replace("${", ""))
+        body = st.none() | st.text(max_size=8).filter(lambda text: "${" not in text)
         found.append(st.builds(CustomResponse, status_code=_STATUSES, body=body, headers=st.none() | headers))
     return st.one_of(found)
 

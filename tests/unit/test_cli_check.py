@@ -21,6 +21,9 @@ config:
       shop:
         owner: shop@example.com
         delivery: direct
+      other:
+        owner: other@example.com
+        delivery: direct
 """
 
 DESCRIBE = """\
@@ -210,7 +213,10 @@ def test_two_runs_print_the_same(project):
 
 
 def test_a_guardrail_for_a_team_that_is_not_there_is_warned_of(project):
+    file = project / "describe.py"
+    file.write_text(file.read_text().replace('"other"', '"nobody"'))
+
     done = check(project, "--env", "prod")
 
-    assert "AllowedHosts: guardrails[3].teams[0]: no team is called 'other', so this never applies" in done.stderr
+    assert "AllowedHosts: guardrails[3].teams[0]: no team is called 'nobody', so this never applies" in done.stderr
     assert "'shop'" not in done.stderr
