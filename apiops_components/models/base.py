@@ -3,14 +3,10 @@
 A limit is stated once, here, with its source. Error codes have the form ``subject/what`` and do not change.
 """
 
-from __future__ import annotations
-
-import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,12 +16,14 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     StrictBool,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = [
     "ApiGroup",
@@ -157,6 +155,8 @@ def _unknown_field(model: type[CheckedModel], item: Any) -> InitErrorDetails | N
         return None
     names = [field.alias or name for name, field in model.model_fields.items()]
     field = str(item["loc"][0])
+    import difflib  # noqa: PLC0415  (only errors need it; every import of a model would pay)
+
     near = [model.renamed[field]] if field in model.renamed else difflib.get_close_matches(field, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
     return fault("schema/unknown-field", "unknown field", hint, item["loc"], item["input"])
@@ -198,7 +198,9 @@ def _faults_of_part(model: type[CheckedModel], data: dict[str, Any]) -> list[Ini
 
 
 @cache
-def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+def _adapter(model: type[BaseModel], name: str) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter  # noqa: PLC0415  (only errors need it)
+
     field = model.model_fields[name]
     annotation: Any = field.annotation
     return TypeAdapter(Annotated[annotation, *field.metadata] if field.metadata else annotation)
@@ -218,10 +220,10 @@ def details(item: Any) -> InitErrorDetails:
 
 def matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidator:
     """For the type of a string field: the whole value matches ``pattern`` and has at most ``limit`` characters."""
-    compiled = re.compile(pattern, re.ASCII)
 
+    # Compiled on first use, and kept by `re`: most imports meet few of these types.
     def check(value: str) -> str:
-        if len(value) > limit or not compiled.fullmatch(value):
+        if len(value) > limit or not re.fullmatch(pattern, value, re.ASCII):
             raise_faults([fault(code, f"{value!r} is not {expected}, at most {limit} characters")])
         return value
 
@@ -273,6 +275,8 @@ DnsSubdomain = Annotated[
 
 
 def _host(value: str) -> str:
+    import ipaddress  # noqa: PLC0415  (only hosts need it)
+
     try:
         ipaddress.ip_address(value)
     except ValueError:
@@ -342,6 +346,8 @@ def duration_seconds(text: str) -> float:
 def _network(text: str) -> object:
     if "/" not in text:
         raise ValueError(text)
+    import ipaddress  # noqa: PLC0415  (only ranges need it)
+
     return ipaddress.ip_network(text)
 
 

@@ -4,11 +4,9 @@ The classes have the shape of ``gateway.networking.k8s.io/v1`` HTTPRoute; limits
 definitions named in `versions.GATEWAY_API`, standard channel.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 from pydantic.alias_generators import to_camel
@@ -292,7 +290,7 @@ class Filter(KubernetesChecked):
         set: Mapping[str, str] | None = None,  # noqa: A002  (the definition's word)
         add: Mapping[str, str] | None = None,
         remove: Sequence[str] = (),
-    ) -> Filter:
+    ) -> Self:
         """Changes headers of the request."""
         return cls(type="RequestHeaderModifier", request_header_modifier=_modifier(set, add, remove))
 
@@ -303,7 +301,7 @@ class Filter(KubernetesChecked):
         set: Mapping[str, str] | None = None,  # noqa: A002  (the definition's word)
         add: Mapping[str, str] | None = None,
         remove: Sequence[str] = (),
-    ) -> Filter:
+    ) -> Self:
         """Changes headers of the response."""
         return cls(type="ResponseHeaderModifier", response_header_modifier=_modifier(set, add, remove))
 
@@ -315,14 +313,14 @@ class Filter(KubernetesChecked):
         hostname: str | None = None,
         path: str | None = None,
         status_code: Literal[301, 302, 303, 307, 308] = 302,
-    ) -> Filter:
+    ) -> Self:
         """Answers with a redirect."""
         modifier = PathModifier(type="ReplaceFullPath", replace_full_path=path) if path is not None else None
         redirect = Redirect(scheme=scheme, hostname=hostname, path=modifier, status_code=status_code)
         return cls(type="RequestRedirect", request_redirect=redirect)
 
     @classmethod
-    def rewrite(cls, *, hostname: str | None = None, path: str | None = None, prefix: str | None = None) -> Filter:
+    def rewrite(cls, *, hostname: str | None = None, path: str | None = None, prefix: str | None = None) -> Self:
         """Changes the host, the whole path, or the matched prefix of the path."""
         modifier = None
         if path is not None:

@@ -4,8 +4,6 @@ The classes have the shape of ``gateway.networking.k8s.io/v1`` HTTPRoute; limits
 definitions named in `versions.GATEWAY_API`, standard channel.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal

@@ -6,11 +6,9 @@ somebody else wrote. The factories (`Route.prefix`, `Backend.to`) are how a pers
 Limits and messages are those of the Gateway API definitions named in `versions.GATEWAY_API`, standard channel.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field
 from pydantic_core import InitErrorDetails
@@ -61,7 +59,7 @@ class Backend(ServiceRef):
         yield from filters_faults(self.filters, ["filters"])
 
     @classmethod
-    def to(cls, name: str, port: int, *, weight: int = 1, namespace: str | None = None) -> Backend:
+    def to(cls, name: str, port: int, *, weight: int = 1, namespace: str | None = None) -> Self:
         """``Backend.to("orders", 8080)``."""
         return cls(name=name, port=port, weight=weight, namespace=namespace)
 
@@ -124,15 +122,13 @@ class Route(KubernetesChecked):
     @classmethod
     def prefix(
         cls, path: str, *backends: Backend, method: Method | None = None, filters: Sequence[Filter] = ()
-    ) -> Route:
+    ) -> Self:
         """Everything at or below a path: ``Route.prefix("/orders", Backend.to("orders", 8080))``."""
         match = Match(path=PathMatch(type="PathPrefix", value=path), method=method)
         return cls(matches=(match,), backend_refs=backends, filters=tuple(filters))
 
     @classmethod
-    def exact(
-        cls, path: str, *backends: Backend, method: Method | None = None, filters: Sequence[Filter] = ()
-    ) -> Route:
+    def exact(cls, path: str, *backends: Backend, method: Method | None = None, filters: Sequence[Filter] = ()) -> Self:
         """One path: ``Route.exact("/healthz", Backend.to("orders", 8080))``."""
         match = Match(path=PathMatch(type="Exact", value=path), method=method)
         return cls(matches=(match,), backend_refs=backends, filters=tuple(filters))

@@ -164,11 +164,13 @@ def test_imports_go_to_the_left_only(module):
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_annotations_are_read_late_but_in_components(module):
+def test_annotations_are_read_late_but_where_they_are_read_at_once(module):
     text = FILES[module].read_text()
     late = "from __future__ import annotations" in text
     if within(module, "components"):
         assert not late, "Pulumi reads the annotations of components when their class is made"
+    elif within(module, "models"):
+        return  # pydantic reads them, too; the models that every route needs start faster without
     elif module != NAME and ("def " in text or "class " in text):
         assert late
 
