@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import CheckedModel, Model, fault, raise_faults
-from apiops_components.models.policy.action import Action, Phase
+from apiops_components.models.policy.action import PHASES, Action
 from apiops_components.models.policy.cel import expression_fault, template_faults
 from apiops_components.models.policy.union import AnyAction
 
 __all__ = ["PHASES", "Rule", "TrafficPolicy"]
-
-PHASES: tuple[str, ...] = get_args(Phase)
 
 
 class Rule(Model):
@@ -59,14 +57,17 @@ class Rule(Model):
                 )
             if ended is not None:
                 yield _unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
-            if step.terminating:
+            if step.ends:
                 ended = step
+            for found in step.faults_in(phase):
+                found["loc"] = ("actions", index, "config", *found.get("loc", ()))
+                yield found
             yield from _text_faults(step, phase, index)
 
     @property
     def ends(self) -> bool:
         """Whether no rule behind this one ever runs."""
-        return not self.expressions and any(step.terminating for step in self.actions)
+        return not self.expressions and any(step.ends for step in self.actions)
 
 
 def _unreachable(why: str, loc: list[str | int]) -> InitErrorDetails:
@@ -94,6 +95,8 @@ class TrafficPolicy(CheckedModel):
     """Before the request reaches a backend."""
     on_http_response: tuple[Rule, ...] = ()
     """Before the answer reaches the client."""
+    on_event_stream_message: tuple[Rule, ...] = ()
+    """For each message of an event stream (server-sent events)."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         for phase in PHASES:

@@ -120,7 +120,7 @@ def _flat(schema: dict[str, Any]) -> dict[str, Any]:
 
 def document(step: Action) -> dict[str, Any]:
     """The action as ngrok reads it: ``{type, config}``."""
-    config = step.config()
+    config = step.settings()
     return {"type": step.type, "config": config} if config else {"type": step.type}
 
 
