@@ -12,8 +12,18 @@ __all__ = ["policy_document", "policy_object"]
 
 
 def policy_document(policy: TrafficPolicy) -> dict[str, Any]:
-    """The policy as ngrok reads it; phases without rules are left out."""
-    return {phase: [_rule(rule) for rule in getattr(policy, phase)] for phase in PHASES if getattr(policy, phase)}
+    """The policy as ngrok reads it, equal to the document that it was read from, names of old excepted."""
+    return {
+        phase: [_as_written(rule) for rule in getattr(policy, phase)]
+        for phase in PHASES
+        if getattr(policy, phase) or phase in policy.model_fields_set
+    }
+
+
+def _as_written(rule: Rule) -> dict[str, Any]:
+    """With the empty list of expressions that somebody wrote."""
+    rendered = _rule(rule)
+    return {"expressions": [], **rendered} if "expressions" in rule.model_fields_set else rendered
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

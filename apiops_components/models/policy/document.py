@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    PrivateAttr,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails
 
-from apiops_components.models.base import CheckedModel, Model, fault, raise_faults
+from apiops_components.errors import Problem
+from apiops_components.models.base import CheckedModel, Model, details, fault, raise_faults
 from apiops_components.models.policy.action import PHASES, Action
+from apiops_components.models.policy.actions import RawAction
 from apiops_components.models.policy.cel import expression_fault, template_faults
+from apiops_components.models.policy.legacy import Today, today
+from apiops_components.models.policy.order import endpoint_faults, guaranteed_to_terminate, repeated_faults, unreachable
 from apiops_components.models.policy.union import AnyAction
 
 __all__ = ["PHASES", "Rule", "TrafficPolicy"]
 
 
+def _rule_name(name: Any) -> Any:
+    if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
+        raise_faults([fault("policy/rule-name", f"a name is a string or a whole number, got {name!r}")])
+    return name
+
+
+RuleName = Annotated[str | int, PlainValidator(_rule_name), WithJsonSchema({"type": ["string", "integer"]})]
+"""What a rule is called."""
+
+
 class Rule(Model):
     """Actions, taken in order when all expressions are true."""
 
-    name: Annotated[str, Field(min_length=1)] | None = None
-    """Shown in ngrok's events and in reports."""
+    name: RuleName | None = None
+    """Shown in ngrok's events and in reports; ngrok takes a number too."""
     expressions: tuple[str, ...] = ()
     """Conditions in CEL, all of which must hold; none means always."""
     actions: tuple[AnyAction, ...] = Field(min_length=1)
@@ -28,17 +51,14 @@ class Rule(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_shorthand(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "type" in data and "actions" not in data:
-            raise_faults(
-                [
-                    fault(
-                        "policy/shorthand",
-                        "a rule without actions: the short form {type, config} loses its action on the way to ngrok",
-                        f"write actions: [{{type: {data['type']}, config: …}}]",
-                    )
-                ]
-            )
+    def _with_actions(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "actions" not in data and "type" in data:
+            message = "a rule without actions: the short form {type, config} loses its action on the way to ngrok"
+            hint = f"write actions: [{{type: {data['type']}, config: …}}]"
+            raise_faults([fault("policy/shorthand", message, hint)])
+        if isinstance(data, dict) and data.get("actions") in (None, [], ()):
+            hint = "say what happens: actions: [{type: …, config: {…}}]"
+            raise_faults([fault("policy/no-actions", "a rule without actions (ERR_NGROK_2206)", hint, ["actions"])])
         return data
 
     def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:
@@ -56,7 +76,7 @@ class Rule(Model):
                     ["actions", index, "type"],
                 )
             if ended is not None:
-                yield _unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
+                yield unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
             if step.ends:
                 ended = step
             for found in step.faults_in(phase):
@@ -70,10 +90,6 @@ class Rule(Model):
         return not self.expressions and any(step.ends for step in self.actions)
 
 
-def _unreachable(why: str, loc: list[str | int]) -> InitErrorDetails:
-    return fault("policy/unreachable", f"never reached: {why} (ERR_NGROK_2207)", "move it up, or add a condition", loc)
-
-
 def _text_faults(step: Action, phase: str, index: int) -> Iterator[InitErrorDetails]:
     for place, text, kind in step.texts():
         loc = ("actions", index, "config", *place)
@@ -83,20 +99,50 @@ def _text_faults(step: Action, phase: str, index: int) -> Iterator[InitErrorDeta
             yield found
 
 
+def _rule_list(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        got = "a mapping" if isinstance(value, Mapping) else repr(value)
+        message = f"a phase is a list of rules, got {got} (ERR_NGROK_9026)"
+        raise_faults([fault("policy/phase", message, "put '- ' before each rule")])
+    return value
+
+
+Rules = Annotated[tuple[Rule, ...], BeforeValidator(_rule_list)]
+"""The rules of a phase, in the order in which they run."""
+
+
 class TrafficPolicy(CheckedModel):
     """What ngrok does with requests and responses, in the order of the rules.
 
     ``TrafficPolicy(on_http_request=(Rule(actions=(RateLimit(…),)),))``
     """
 
-    on_tcp_connect: tuple[Rule, ...] = ()
+    on_tcp_connect: Rules = ()
     """Before anything of the request is known."""
-    on_http_request: tuple[Rule, ...] = ()
+    on_http_request: Rules = ()
     """Before the request reaches a backend."""
-    on_http_response: tuple[Rule, ...] = ()
+    on_http_response: Rules = ()
     """Before the answer reaches the client."""
-    on_event_stream_message: tuple[Rule, ...] = ()
+    on_event_stream_message: Rules = ()
     """For each message of an event stream (server-sent events)."""
+
+    _legacy: tuple[Problem, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Reads documents of old too."""
+        if not isinstance(data, Mapping):
+            return handler(data)
+        read = today(data)
+        try:
+            policy = handler(read.document if read.warnings else data)
+        except ValidationError as error:
+            raise_faults((*read.faults, *(_moved(item, read) for item in error.errors(include_url=False))))
+            raise
+        raise_faults(read.faults)
+        policy._legacy = read.warnings  # noqa: SLF001
+        return policy
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         for phase in PHASES:
@@ -108,9 +154,10 @@ class TrafficPolicy(CheckedModel):
                     found["loc"] = (phase, index, *found.get("loc", ()))
                     yield found
                 if ended is not None:
-                    yield _unreachable(f"rule {ended} always ends the phase", [phase, index])
+                    yield unreachable(f"rule {ended} always ends the phase", [phase, index])
                 elif rule.ends:
                     ended = index
+        yield from repeated_faults(self)
 
     @property
     def rules(self) -> Iterator[tuple[str, int, Rule]]:
@@ -125,5 +172,42 @@ class TrafficPolicy(CheckedModel):
         for _, _, rule in self.rules:
             yield from rule.actions
 
+    @property
+    def raw(self) -> tuple[RawAction, ...]:
+        """The actions that nothing here checks; reports count them."""
+        return tuple(step for step in self.actions if isinstance(step, RawAction))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is old, or hardly does what was meant, and is no error; paths in the document that was read."""
+        found = [
+            problem.at(prefix=f"{phase}[{index}].actions[{number}].config")
+            for phase, index, rule in self.rules
+            for number, step in enumerate(rule.actions)
+            for problem in step.warnings()
+        ]
+        return (*self._legacy, *found)
+
+    def guaranteed_to_terminate(self) -> bool:
+        """Whether some rule without a condition ends every request, as a cloud endpoint needs (ERR_NGROK_2235)."""
+        return guaranteed_to_terminate(self)
+
+    def endpoint_faults(self, url: str, *, cloud: bool) -> Iterator[InitErrorDetails]:
+        """What keeps the policy from an endpoint of this address; ``cloud`` where no agent is behind it."""
+        return endpoint_faults(self, url, cloud=cloud)
+
+    def __eq__(self, other: object) -> bool:  # one that was read from a document of old equals one of today
+        return isinstance(other, TrafficPolicy) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
+
     def __bool__(self) -> bool:
         return any(getattr(self, phase) for phase in PHASES)
+
+
+def _moved(item: Any, read: Today) -> InitErrorDetails:
+    """The error, with its path in the document as it was written."""
+    moved = details(item)
+    moved["loc"] = read.place(item["loc"])
+    return moved

@@ -158,12 +158,11 @@ def _range(text: str) -> str:
     if "${" in text:
         return text
     try:
-        if "/" not in text:
-            raise ValueError(text)  # noqa: TRY301
-        ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        bits = "/128" if ":" in text else "/32"
-        hint = f"write {text}{bits}" if "/" not in text else "such as 203.0.113.0/24"
+        network = None
+    if network is None or "/" not in text:
+        hint = f"write {network}" if network is not None else "such as 203.0.113.0/24"
         raise_faults([fault("policy/cidr", f"{text!r} is not an address range with a mask (ERR_NGROK_2217)", hint)])
     return text
 
