@@ -18,7 +18,7 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import fault
 from apiops_components.models.policy.diagnosis import Problem, diagnosed, excerpt, masked, nearest, string_end
-from apiops_components.models.policy.environment import HAS, KEY, SLOTS, environment
+from apiops_components.models.policy.environment import ANY, HAS, KEY, SLOTS, environment
 from apiops_components.models.policy.syntax import Read, calls, reads, tree
 from apiops_components.models.policy.variables import RETRY, variables
 
@@ -66,6 +66,8 @@ class Scope:
     """The variables set so far and their types; ``dyn`` where it cannot be told."""
     results: set[str] = field(default_factory=set)
     """The actions that ran so far, by their name below ``actions.ngrok``."""
+    unknown: set[str] = field(default_factory=set)
+    """The same of actions whose results are not known."""
     retrying: bool = False
     """Whether this is a ``retry_condition``, which sees the attempts."""
 
@@ -73,10 +75,6 @@ class Scope:
         """After ``set-vars`` gave this value, as a document writes it, to a variable."""
         kind = kind_of_value(value, self)
         self.variables[name] = kind if self.variables.get(name, kind) == kind else "dyn"
-
-    def ran(self, result: str) -> None:
-        """After an action ran that leaves its result under this name."""
-        self.results.add(result)
 
 
 def _scope(scope: Scope | str) -> Scope:
@@ -171,6 +169,10 @@ _MOST = 100_000
 
 def _check(text: str, scope: Scope) -> tuple[str, Problem | None]:
     """The type of an expression, and what is wrong with it in this place."""
+    if "_" in text and (reserved := _RESERVED.search(masked(text))):
+        return "dyn", Problem(f"unknown name {reserved.group()!r}", reserved.start())
+    if scope.unknown and "actions" in text:
+        text = _without_unknown(text, scope.unknown)
     checked = _checked(text, scope.phase)
     if checked.problem or not checked.reads or not scope.known:
         return checked.kind, checked.problem
@@ -185,6 +187,17 @@ def _check(text: str, scope: Scope) -> tuple[str, Problem | None]:
     return _typed(text, scope.phase, typed) if typed else (checked.kind, None)
 
 
+def _without_unknown(text: str, names: set[str]) -> str:
+    """The text with results of unknown actions replaced by something of any type, everything else where it was."""
+    for found in _RESULT.finditer(masked(text)):
+        if found.group(1) in names:
+            text = text[: found.start()] + ANY.ljust(len(found.group())) + text[found.end() :]
+    return text
+
+
+_RESULT = re.compile(r"\bactions\s*\.\s*ngrok\s*\.\s*(\w+)")
+
+
 @lru_cache(maxsize=65536)
 def _checked(text: str, phase: str) -> _Checked:
     if not text.strip():
@@ -196,8 +209,6 @@ def _checked(text: str, phase: str) -> _Checked:
         )
     if len(text) > _MOST:
         return _Checked("dyn", problem=Problem(f"longer than {_MOST:,} characters", 0))
-    if reserved := _RESERVED.search(masked(text)):
-        return _Checked("dyn", problem=Problem(f"unknown name {reserved.group()!r}", reserved.start()))
     kind, problem, compiled = _compiled(text, phase)
     if problem:
         return _Checked(kind, problem=problem)
@@ -237,7 +248,7 @@ def compile_expression(text: str, phase: str) -> Any:
     return environment(phase).compile(_prepared(text, phase)[0])
 
 
-_RESERVED = re.compile(rf"\b(?:{HAS}|{KEY}|_v\d\d)\b")
+_RESERVED = re.compile(rf"\b(?:{HAS}|{KEY}|{ANY}|_v\d\d)\b")
 _TESTED = re.compile(r"\bhas(\(\s*([\w.]+)\s*\))")
 _SORTED = re.compile(r"\.sortBy(\s*\(\s*\w+\s*,)")
 

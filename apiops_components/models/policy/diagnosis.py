@@ -140,6 +140,7 @@ _HABITS = tuple(
         (r"\.includes\s*\(", "a string has .contains('a'); in a list, write 'a' in list"),
         (r"\.get\s*\(", "take the value with ['name'], and ask whether it is there with 'name' in …"),
         (r"\.length\b", "write .size()"),
+        (r"\\\\", "quotes stand without a backslash"),
         (r"\bfunction\s*\(|=>", "write list.exists(x, …): the name and what is asked of it"),
         (r"[=!]==", "write == or !="),
         (r"(?<![=!<>])=(?![=~])", "compare with =="),

@@ -20,8 +20,8 @@ from pydantic_core import InitErrorDetails
 from apiops_components.errors import Problem
 from apiops_components.models.base import CheckedModel, Model, details, fault, raise_faults
 from apiops_components.models.policy.action import PHASES, Action
-from apiops_components.models.policy.actions import RawAction
-from apiops_components.models.policy.cel import expression_fault, template_faults
+from apiops_components.models.policy.actions import RawAction, SetVars
+from apiops_components.models.policy.cel import Scope, expression_fault, retry_scope, template_faults
 from apiops_components.models.policy.legacy import Today, today
 from apiops_components.models.policy.order import endpoint_faults, guaranteed_to_terminate, repeated_faults, unreachable
 from apiops_components.models.policy.union import AnyAction
@@ -61,11 +61,15 @@ class Rule(Model):
             raise_faults([fault("policy/no-actions", "a rule without actions (ERR_NGROK_2206)", hint, ["actions"])])
         return data
 
-    def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:
-        """What is wrong with the rule in this phase; paths relative to the rule."""
+    def faults_in(self, phase: str, scope: Scope | None = None) -> Iterator[InitErrorDetails]:
+        """What is wrong with the rule in this phase; paths relative to the rule.
+
+        ``scope`` is what ran before it, and is extended by what the rule does; without one everything may have run.
+        """
+        scope = scope or Scope(phase, known=False)
         for index, text in enumerate(self.expressions):
-            if found := expression_fault(text, phase, ("expressions", index)):
-                yield found
+            if wrong := expression_fault(text, scope, ("expressions", index)):
+                yield wrong
         ended: Action | None = None
         for index, step in enumerate(self.actions):
             if phase not in step.phases:
@@ -82,7 +86,7 @@ class Rule(Model):
             for found in step.faults_in(phase):
                 found["loc"] = ("actions", index, "config", *found.get("loc", ()))
                 yield found
-            yield from _text_faults(step, phase, index)
+            yield from _text_faults(step, scope, index)
 
     @property
     def ends(self) -> bool:
@@ -90,13 +94,25 @@ class Rule(Model):
         return not self.expressions and any(step.ends for step in self.actions)
 
 
-def _text_faults(step: Action, phase: str, index: int) -> Iterator[InitErrorDetails]:
+def _text_faults(step: Action, scope: Scope, index: int) -> Iterator[InitErrorDetails]:
+    """What is wrong with an action's texts; extends the scope by what the action sets."""
+    unset = list(step.assignments) if isinstance(step, SetVars) else []
     for place, text, kind in step.texts():
+        while isinstance(step, SetVars) and len(step.vars) - len(unset) < int(place[1]):
+            scope.set(*unset.pop(0))  # an entry may read those before it
         loc = ("actions", index, "config", *place)
         if kind == "template":
-            yield from template_faults(text, phase, loc)
-        elif found := expression_fault(text, phase, loc, condition=False):
-            yield found
+            yield from template_faults(text, scope, loc)
+        elif wrong := expression_fault(
+            text, retry_scope(scope) if kind == "retry" else scope, loc, condition=kind == "retry"
+        ):
+            yield wrong
+    for name, value in unset:
+        scope.set(name, value)
+    if isinstance(step, RawAction):
+        scope.unknown.add(step.type.replace("-", "_"))
+    elif step.result:
+        scope.results.add(step.result)
 
 
 def _rule_list(value: Any) -> Any:
@@ -149,8 +165,9 @@ class TrafficPolicy(CheckedModel):
             if phase not in self.__dict__:  # invalid, and reported already
                 continue
             ended: int | None = None
+            scope = Scope(phase)
             for index, rule in enumerate(getattr(self, phase)):
-                for found in rule.faults_in(phase):
+                for found in rule.faults_in(phase, scope):
                     found["loc"] = (phase, index, *found.get("loc", ()))
                     yield found
                 if ended is not None:

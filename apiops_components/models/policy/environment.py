@@ -15,7 +15,7 @@ from apiops_components.models.policy.functions import (
 )
 from apiops_components.models.policy.variables import RECORDS, variables
 
-__all__ = ["HAS", "KEY", "SLOTS", "environment", "fields_of", "signatures"]
+__all__ = ["ANY", "HAS", "KEY", "SLOTS", "environment", "fields_of", "signatures"]
 
 SLOTS: Mapping[str, str] = {
     kind: f"_v{number:02}"
@@ -33,6 +33,9 @@ HAS = "_hs"
 
 KEY = "_k"
 """Goes round the key of ``sortBy``, which is checked as a ``filter``."""
+
+ANY = "_any"
+"""Stands in for the result of an action that is not known."""
 
 _COMPARABLE = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
 
@@ -72,6 +75,7 @@ def environment(phase: str) -> Any:
         functions=[cel.FunctionDecl(name, found) for name, found in declared.items()],
         variables={
             **{name: cel.Type(kind) for name, kind in variables(phase)},
+            ANY: cel.Type.DYN,
             **{slot: cel.Type(f"map<string,{kind}>") for kind, slot in SLOTS.items()},
         },
     )
