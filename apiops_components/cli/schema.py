@@ -20,7 +20,7 @@ def command(model: str | None) -> int:
     import apiops_components as public  # noqa: PLC0415
     from apiops_components.models.docs import documented_schema  # noqa: PLC0415
 
-    homes = {name: home for name, home in public._HOME.items() if home.startswith("models.")}  # noqa: SLF001
+    homes = {name: home for name, home in public._HOME.items() if home.startswith("models.") and name[0].isupper()}  # noqa: SLF001
     if model is None:
         for name in sorted(homes):
             click.echo(name)

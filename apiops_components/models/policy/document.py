@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -26,7 +26,7 @@ from apiops_components.models.policy.legacy import Today, today
 from apiops_components.models.policy.order import endpoint_faults, guaranteed_to_terminate, repeated_faults, unreachable
 from apiops_components.models.policy.union import AnyAction
 
-__all__ = ["PHASES", "Rule", "TrafficPolicy"]
+__all__ = ["PHASES", "Policy", "Rule", "TrafficPolicy"]
 
 
 def _rule_name(name: Any) -> Any:
@@ -130,7 +130,8 @@ Rules = Annotated[tuple[Rule, ...], BeforeValidator(_rule_list)]
 class TrafficPolicy(CheckedModel):
     """What ngrok does with requests and responses, in the order of the rules.
 
-    ``TrafficPolicy(on_http_request=(Rule(actions=(RateLimit(…),)),))``
+    ``Policy.on_request(jwt(…), rate_limit(100, per="1m")) + Policy.on_response(remove_headers("server"))``, or field by
+    field: ``TrafficPolicy(on_http_request=(Rule(actions=(RateLimit(…),)),))``.
     """
 
     on_tcp_connect: Rules = ()
@@ -152,7 +153,7 @@ class TrafficPolicy(CheckedModel):
             return handler(data)
         read = today(data)
         try:
-            policy = handler(read.document if read.warnings else data)
+            policy = handler(read.document)
         except ValidationError as error:
             raise_faults((*read.faults, *(_moved(item, read) for item in error.errors(include_url=False))))
             raise
@@ -205,6 +206,31 @@ class TrafficPolicy(CheckedModel):
         ]
         return (*self._legacy, *found)
 
+    @classmethod
+    def on_connect(cls, *steps: Action | Rule) -> Self:
+        """A policy for connections, before anything of a request is known; ``steps`` as in `on_request`."""
+        return cls(on_tcp_connect=_as_rules(steps))
+
+    @classmethod
+    def on_request(cls, *steps: Action | Rule) -> Self:
+        """A policy for requests: rules as given; actions next to each other are one rule, without a condition."""
+        return cls(on_http_request=_as_rules(steps))
+
+    @classmethod
+    def on_response(cls, *steps: Action | Rule) -> Self:
+        """A policy for responses; ``steps`` as in `on_request`."""
+        return cls(on_http_response=_as_rules(steps))
+
+    @classmethod
+    def on_event(cls, *steps: Action | Rule) -> Self:
+        """A policy for the messages of event streams; ``steps`` as in `on_request`."""
+        return cls(on_event_stream_message=_as_rules(steps))
+
+    def __add__(self, other: TrafficPolicy) -> TrafficPolicy:
+        """The rules of both, in each phase those of the first before those of the second."""
+        phases = {phase: (*getattr(self, phase), *getattr(other, phase)) for phase in PHASES}
+        return TrafficPolicy(**{phase: rules for phase, rules in phases.items() if rules})
+
     def guaranteed_to_terminate(self) -> bool:
         """Whether some rule without a condition ends every request, as a cloud endpoint needs (ERR_NGROK_2235)."""
         return guaranteed_to_terminate(self)
@@ -221,6 +247,22 @@ class TrafficPolicy(CheckedModel):
 
     def __bool__(self) -> bool:
         return any(getattr(self, phase) for phase in PHASES)
+
+
+Policy = TrafficPolicy
+"""The short name, for the short way of writing."""
+
+
+def _as_rules(steps: Sequence[Action | Rule]) -> tuple[Rule, ...]:
+    groups: list[Rule | list[Action]] = []
+    for step in steps:
+        if isinstance(step, Rule):
+            groups.append(step)
+        elif groups and isinstance(groups[-1], list):
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return tuple(group if isinstance(group, Rule) else Rule(actions=tuple(group)) for group in groups)
 
 
 def _moved(item: Any, read: Today) -> InitErrorDetails:
