@@ -207,6 +207,8 @@ def _checked(text: str, phase: str) -> _Checked:
                 "the expression is empty", 0, "leave it out; a rule without expressions matches everything"
             ),
         )
+    if (half := re.search("[\ud800-\udfff]", text)) is not None:
+        return _Checked("dyn", problem=Problem("half a character, which no text can hold", half.start()))
     if len(text) > _MOST:
         return _Checked("dyn", problem=Problem(f"longer than {_MOST:,} characters", 0))
     kind, problem, compiled = _compiled(text, phase)
@@ -322,6 +324,8 @@ def _missing(read: Read, scope: Scope) -> Problem | None:
             return None
         action = _ACTION_OF.get(name, name.replace("_", "-"))
         what = f"actions.ngrok.{name} does not exist: no {action} ran before this in {scope.phase}"
+        if action == "terminate-tls" and scope.phase != "on_tcp_connect":
+            return Problem(what, read.offset, "results end with their phase; read conn.tls")
         return Problem(what, read.offset, f"put {action} into a rule or an action before this one")
     if "terminate_tls" in scope.results:
         return None

@@ -171,7 +171,7 @@ def diagnosed(message: str, text: str, phase: str) -> Problem:
     """The most telling of CEL's messages, reworded."""
     parts = [(_offset(text, int(line), int(column)), what) for line, column, what in _PART.findall(message)]
     if not parts:
-        if "recursion limit" in message:
+        if "recursion" in message:
             return Problem("nested too deep to be checked", 0, "split it: the expressions of a rule must all hold")
         what = re.sub(r"^[A-Z_]+: | \[[A-Z_]+\]$", "", message.partition("\n")[0])
         return Problem(f"not an expression: {what}", 0)

@@ -24,6 +24,7 @@ from apiops_components.models.policy.actions import RawAction, SetVars
 from apiops_components.models.policy.cel import Scope, expression_fault, retry_scope, template_faults
 from apiops_components.models.policy.legacy import Today, today
 from apiops_components.models.policy.order import endpoint_faults, guaranteed_to_terminate, repeated_faults, unreachable
+from apiops_components.models.policy.terms import text_of
 from apiops_components.models.policy.union import AnyAction
 
 __all__ = ["PHASES", "Policy", "Rule", "TrafficPolicy"]
@@ -44,8 +45,8 @@ class Rule(Model):
 
     name: RuleName | None = None
     """Shown in ngrok's events and in reports; ngrok takes a number too."""
-    expressions: tuple[str, ...] = ()
-    """Conditions in CEL, all of which must hold; none means always."""
+    expressions: tuple[Annotated[str, BeforeValidator(text_of)], ...] = ()
+    """Conditions in CEL or built with `expression`, all of which must hold; none means always."""
     actions: tuple[AnyAction, ...] = Field(min_length=1)
     """At least one (ERR_NGROK_2206)."""
 

@@ -30,6 +30,7 @@ from apiops_components.models.base import (
     raise_faults,
 )
 from apiops_components.models.policy.cel import is_pattern
+from apiops_components.models.policy.terms import text_of
 
 __all__ = [
     "AnyDuration",
@@ -110,8 +111,8 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 Template = Annotated[str, Field(min_length=1), Evaluated("template")]
 """Text in which ngrok evaluates each ``${…}``."""
 
-Expression = Annotated[str, Field(min_length=1), Evaluated("expression")]
-"""Bare CEL, without ``${}``."""
+Expression = Annotated[str, BeforeValidator(text_of), Field(min_length=1), Evaluated("expression")]
+"""Bare CEL, without ``${}``; a term of `expression` is taken too."""
 
 Json = Annotated[JsonValue, Evaluated("template")]
 """Any value of a document; in every string of it ``${…}`` is evaluated."""
