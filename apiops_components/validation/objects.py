@@ -94,16 +94,22 @@ def _object(value: Any, document: Document, definitions: Definitions | None) -> 
     if not (api_version and kind and isinstance(api_version, str) and isinstance(kind, str)):
         return replace(result, status="invalid", problems=tuple(_unnamed(value)))
     group, version = _split(api_version)
-    if definitions is not None and (found := definitions.check(value, group, version, kind)) is not None:
-        problems, warnings = found
-    elif kinds.is_known(group, version, kind):
-        problems, warnings = kinds.check(value, group, version, kind)
+    own = kinds.check(value, group, version, kind) if kinds.is_known(group, version, kind) else None
+    defined = definitions.check(value, group, version, kind) if definitions is not None else None
+    if own or defined:
+        problems, warnings = _joined(own or ((), ()), defined or ((), ()))
     else:
         wrong = kinds.misnamed(value, group, version, kind)
         if wrong is None:
             return replace(result, warnings=_resembling(group, version, kind))
         problems, warnings = wrong
     return replace(result, status="invalid" if problems else "valid", problems=problems, warnings=warnings)
+
+
+def _joined(own: kinds.Found, defined: kinds.Found) -> kinds.Found:
+    """What the model says, and what its definition says of other fields."""
+    told = {problem.path for problem in own[0]}
+    return (*own[0], *(problem for problem in defined[0] if problem.path not in told)), (*own[1], *defined[1])
 
 
 def _split(api_version: str) -> tuple[str, str]:
