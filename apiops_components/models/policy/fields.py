@@ -37,6 +37,7 @@ __all__ = [
     "AnyHeader",
     "Between",
     "Bool",
+    "Bounds",
     "CookieDomain",
     "Evaluated",
     "Expression",
@@ -102,6 +103,26 @@ class Between:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of a number, both included."""
+
+    low: float
+    high: float
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "minimum": self.low, "maximum": self.high}
+
+    def _check(self, number: float) -> float:
+        if not self.low <= number <= self.high:
+            message = f"{number} is not from {self.low} to {self.high} (ERR_NGROK_2215)"
+            raise_faults([fault("policy/range", message)])
+        return number
+
+
 AnyDuration = Annotated[Duration, Marked({"format": "duration"})]
 """A Go duration: ``90s``, ``10m``, ``1h30m``."""
 
@@ -117,7 +138,7 @@ Expression = Annotated[str, BeforeValidator(text_of), Field(min_length=1), Evalu
 Json = Annotated[JsonValue, Evaluated("template")]
 """Any value of a document; in every string of it ``${…}`` is evaluated."""
 
-StatusCode = Annotated[Integer, Field(ge=100, le=599)]
+StatusCode = Annotated[Integer, Bounds(100, 599)]
 """HTTP status."""
 
 

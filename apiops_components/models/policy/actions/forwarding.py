@@ -16,6 +16,7 @@ from apiops_components.models.policy.actions.responses import never_matches
 from apiops_components.models.policy.fields import (
     AnyDuration,
     Between,
+    Bounds,
     Evaluated,
     Headers,
     Integer,
@@ -94,7 +95,7 @@ class HttpRequest(Action):
     """At most 10; values may hold ``${…}``."""
     body: Annotated[str, Evaluated("template")] | None = None
     """``${…}`` is evaluated."""
-    max_redirects: Annotated[Integer, Field(ge=0, le=100)] | None = None
+    max_redirects: Annotated[Integer, Bounds(0, 100)] | None = None
     """0 to 100. ngrok's page says 0 (0 to 5) in one place and 10 (0 to 100) in another: state it, and stay below 6."""
     timeout: Annotated[AnyDuration, Between("1s", "30s")] | None = None
     """For all attempts together, 1s to 30s; 3s by default."""

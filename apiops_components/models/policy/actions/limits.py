@@ -8,13 +8,13 @@ from pydantic import Field
 
 from apiops_components.models.base import duration_seconds
 from apiops_components.models.policy.action import Action
-from apiops_components.models.policy.fields import AnyDuration, Between, Bool, Expression, Integer, Number
+from apiops_components.models.policy.fields import AnyDuration, Between, Bool, Bounds, Expression, Integer, Number
 
 __all__ = ["CircuitBreaker", "RateLimit"]
 
 _REQUEST = frozenset({"on_http_request"})
 
-_Count = Annotated[Integer, Field(ge=1, le=2_000_000_000)]
+_Count = Annotated[Integer, Bounds(1, 2_000_000_000)]
 
 
 class RateLimit(Action):
@@ -49,7 +49,7 @@ class CircuitBreaker(Action):
     type: ClassVar[str] = "circuit-breaker"
     phases: ClassVar[frozenset[str]] = _REQUEST
 
-    error_threshold: Annotated[Number, Field(ge=0, le=1)] | None = None
+    error_threshold: Annotated[Number, Bounds(0, 1)] | None = None
     """Share of failed requests that trips it, 0.0 to 1.0; 0.5 by default. ngrok calls it required, and defaults it."""
     volume_threshold: _Count | None = None
     """Requests in the window before it can trip, 1 to 2,000,000,000; 10 by default."""
@@ -57,7 +57,7 @@ class CircuitBreaker(Action):
     """How far back it looks, 1s to 2m; 10s by default."""
     tripped_duration: Annotated[AnyDuration, Between("1s", "2m")] | None = None
     """How long it refuses before it looks again, 1s to 2m; 10s by default."""
-    num_buckets: Annotated[Integer, Field(ge=10, le=10)] | None = None
+    num_buckets: Annotated[Integer, Bounds(10, 10)] | None = None
     """Parts of the window; always 10."""
     enforce: Bool | None = None
     """False never refuses; true by default."""

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import fault
 from apiops_components.models.policy.action import Action
-from apiops_components.models.policy.fields import Evaluated, Headers, Integer, Pattern, StatusCode, Template
+from apiops_components.models.policy.fields import Bounds, Evaluated, Headers, Integer, Pattern, StatusCode, Template
 
 __all__ = ["CloseConnection", "CustomResponse", "Deny", "Redirect"]
 
@@ -76,7 +76,7 @@ class Redirect(Action):
     """Regular expression (RE2) that is looked for in the whole URL, scheme included; all of the URL by default."""
     to: Template
     """What is put in place of the match: ``$1`` is the first group, ``${…}`` is evaluated before."""
-    status_code: Annotated[Integer, Field(ge=300, le=399)] | None = None
+    status_code: Annotated[Integer, Bounds(300, 399)] | None = None
     """301, 302, 303, 307 or 308; 302 by default."""
     headers: Headers | None = None
     """Added to the answer, at most 10; values may hold ``${…}``."""

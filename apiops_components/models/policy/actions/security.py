@@ -12,7 +12,7 @@ from pydantic_core import InitErrorDetails
 from apiops_components.errors import Problem
 from apiops_components.models.base import fault
 from apiops_components.models.policy.action import Action
-from apiops_components.models.policy.fields import Bool, Integer, Range, Template
+from apiops_components.models.policy.fields import Bool, Bounds, Integer, Range, Template
 
 __all__ = ["OwaspCrsRequest", "OwaspCrsResponse", "RestrictIps", "TerminateTls"]
 
@@ -89,7 +89,7 @@ class _OwaspCrs(Action):
     """What follows where a rule cannot be run; halt by default. ngrok's table calls it required, and defaults it."""
     process_body: Bool | None = None
     """Whether the first 4 KB of the body are looked at; false by default."""
-    exclude_rule_ids: tuple[Annotated[Integer, Field(ge=900_000, le=999_999)], ...] | None = None
+    exclude_rule_ids: tuple[Annotated[Integer, Bounds(900_000, 999_999)], ...] | None = None
     """Rules that are left out, by number: 900000 to 999999."""
 
 

@@ -11,7 +11,7 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import Model, fault, raise_faults
 from apiops_components.models.policy.action import Action
-from apiops_components.models.policy.fields import Bool, NonEmpty, Template
+from apiops_components.models.policy.fields import Bool, Evaluated, NonEmpty, Template
 
 __all__ = ["JwtValidation", "VerifyWebhook", "WebhookProvider"]
 
@@ -55,7 +55,7 @@ class Token(Model):
     """A header, or a field of the body (POST, PUT and PATCH only). There is no query."""
     name: Template
     """Name of the header or field, in any case."""
-    prefix: Annotated[Template, Field(min_length=0)] | None = None
+    prefix: Annotated[str, Evaluated("template")] | None = None
     """What stands before the token, trailing space included: ``"Bearer "``."""
 
 
