@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from apiops_components.models.policy.environment import fields_of, signatures
+from apiops_components.models.policy.environment import KEY, fields_of, signatures
 from apiops_components.models.policy.functions import MACROS, STANDARD, name_of
 from apiops_components.models.policy.variables import variables
 
@@ -198,8 +198,9 @@ def _undeclared(found: re.Match[str], offset: int, text: str, phase: str) -> Pro
     if called:  # the place of a call is its bracket
         offset = max(text.rfind(name.rpartition(".")[2], 0, offset), 0)
     chain, start = _chain_at(text, offset)
+    calling = re.match(r"\s*\(", text[start + len(chain) :])
     spaces = {known.partition(".")[0] for known in _functions(phase) if "." in known} - {"url"}
-    if called or name.partition(".")[0] in spaces:
+    if called or name.partition(".")[0] in spaces or (calling and chain in _MEANT):
         method = called and text[:offset].rstrip().endswith(".")
         full = name if method else re.sub(r"\s", "", chain) or name
         if full in _functions(phase):
@@ -294,6 +295,8 @@ def _overload(found: re.Match[str], offset: int, text: str, phase: str) -> Probl
     several = _several(*types)
     if sign := _OPERATORS.get(name):
         return Problem(f"{sign} does not take {types[0]} and {types[-1]}", offset, several or _conversion({*types}))
+    if name == KEY:
+        return Problem(f"sortBy cannot order by {types[0]}", offset + len(KEY) - 1, "take something that has an order")
     if name in _OTHERS:
         what, hint = _OTHERS[name]
         return Problem(what.format(*types), offset, hint)
