@@ -51,7 +51,7 @@ class Version:
         problems = list(check_metadata(value.get("metadata")))
         if not structure.is_valid(value):
             problems += structure.problems(value)
-        problems += _repeated(value, self.schema, "")
+        problems += _repeated(value, self.schema, "", self._lists)
         if not problems or not any(problem.code == "schema/type" for problem in problems):
             broken, unchecked = self._rules.check(value)
             problems += broken
@@ -72,6 +72,12 @@ class Version:
         except ValueError:  # a pattern of a dialect that Go's regular expressions know and Rust's do not
             message = "patterns of its definition are not checked: one of them cannot be read"
             return Structure(_without_patterns(schema), formats), (Problem(message, code="definition/pattern"),)
+
+    @cached_property
+    def _lists(self) -> set[int]:
+        found: set[int] = set()
+        _noted(self.schema, found)
+        return found
 
     @cached_property
     def _rules(self) -> Rules:
@@ -214,9 +220,9 @@ def _is_duration(text: str) -> bool:
 
 def with_defaults(value: Any, schema: Any) -> Any:
     """The value as the API server takes it: without nulls that mean nothing, with the defaults of its schema."""
-    if not isinstance(schema, Mapping):
+    if not isinstance(value, dict | list) or not isinstance(schema, dict):
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         properties, extra = mapping(schema, "properties"), schema.get("additionalProperties")
         made: dict[str, Any] = {}
         for key, item in value.items():
@@ -227,19 +233,33 @@ def with_defaults(value: Any, schema: Any) -> Any:
             if key not in made and get(part, "default") is not None:
                 made[key] = with_defaults(copy.deepcopy(part["default"]), part)
         return made
-    if isinstance(value, list):
-        return [with_defaults(item, schema.get("items")) for item in value]
-    return value
+    part = schema.get("items")
+    return [with_defaults(item, part) for item in value]
 
 
-def _repeated(value: Any, schema: Any, path: str) -> Iterator[Problem]:
+def _noted(schema: Any, found: set[int]) -> bool:
+    """Notes every part of a schema that has a list here or below whose items must differ."""
+    if not isinstance(schema, Mapping):
+        return False
+    parts = [*mapping(schema, "properties").values(), schema.get("additionalProperties"), schema.get("items")]
+    noted = [_noted(part, found) for part in parts]  # all of them, not only up to the first
+    if any(noted) or schema.get("x-kubernetes-list-type") in ("set", "map"):
+        found.add(id(schema))
+        return True
+    return False
+
+
+def _repeated(value: Any, schema: Any, path: str, noted: set[int]) -> Iterator[Problem]:
     """Items that are twice in a list that is a set, or a map by the keys of its items."""
-    if isinstance(value, Mapping):
+    if id(schema) not in noted:
+        return
+    if isinstance(value, dict):
         properties, extra = mapping(schema, "properties"), get(schema, "additionalProperties")
         for key, item in value.items():
-            if isinstance(item, Mapping | list):
-                yield from _repeated(item, properties.get(key, extra), below(path, key))
-    elif isinstance(value, list) and isinstance(schema, Mapping):
+            part = properties.get(key, extra)
+            if id(part) in noted:
+                yield from _repeated(item, part, below(path, key), noted)
+    elif isinstance(value, list):
         kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys") or ()
         seen: set[str] = set()
         for index, item in enumerate(value):
@@ -249,4 +269,4 @@ def _repeated(value: Any, schema: Any, path: str) -> Iterator[Problem]:
                     shown = ", ".join(f"{key} {get(item, key)!r}" for key in keys) if kind == "map" else repr(item)
                     yield Problem(f"{shown} is there twice", f"{path}[{index}]", "schema/duplicate")
                 seen.add(mark)
-            yield from _repeated(item, schema.get("items"), join_path(path, f"[{index}]"))
+            yield from _repeated(item, schema.get("items"), join_path(path, f"[{index}]"), noted)

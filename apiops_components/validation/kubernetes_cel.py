@@ -40,7 +40,7 @@ def _environment() -> Any:
         ext_strings,
     )
 
-    kinds = {"b": cel.Type.BOOL, "s": cel.Type.STRING, "i": cel.Type.INT, "d": cel.Type.DYN}
+    kinds = {"b": cel.Type.BOOL, "s": cel.Type.STRING, "d": cel.Type.DYN}
     kinds["l"] = cel.Type.List(cel.Type.DYN)
     declarations = []
     for name, overloads in _FUNCTIONS.items():
@@ -101,16 +101,6 @@ def _plain(values: Any) -> list[Any]:
     return [value.plain_value() if hasattr(value, "plain_value") else value for value in values]
 
 
-def _last(values: Any, wanted: Any) -> int:
-    found = _plain(values)
-    return len(found) - 1 - found[::-1].index(wanted) if wanted in found else -1
-
-
-def _first(values: Any, wanted: Any) -> int:
-    found = _plain(values)
-    return found.index(wanted) if wanted in found else -1
-
-
 def _contains(whole: Any, part: Any) -> bool:
     found = _plain(whole)
     return all(item in found for item in _plain(part))
@@ -125,10 +115,8 @@ _FUNCTIONS: dict[str, list[tuple[str, str, bool, Callable[..., Any]]]] = {
     "sum": [("d", "l", True, lambda values: sum(_plain(values)))],
     "min": [("d", "l", True, lambda values: min(_plain(values)))],
     "max": [("d", "l", True, lambda values: max(_plain(values)))],
-    "indexOf": [("i", "ld", True, _first)],
-    "lastIndexOf": [("i", "ld", True, _last)],
     "sets.contains": [("b", "ll", False, _contains)],
     "sets.equivalent": [("b", "ll", False, lambda one, two: _contains(one, two) and _contains(two, one))],
     "sets.intersects": [("b", "ll", False, lambda one, two: any(item in _plain(two) for item in _plain(one)))],
 }
-"""Result, parameters, whether it is a method, and what it does; b, s, i, l, d are bool, string, int, a list, any."""
+"""Result, parameters, whether it is a method, and what it does; b, s, l, d are bool, string, a list, any."""

@@ -29,7 +29,7 @@ from apiops_components.validation.result import Result
 __all__ = ["Checked", "check_files"]
 
 As = Literal["auto", "traffic-policy"]
-_PIECE = 256 * 1024
+_PIECE = 128 * 1024
 _ENOUGH = 1024 * 1024
 """Bytes from which more processes pay: starting them takes as long as checking half of it."""
 _MAX_WORKERS = 4
