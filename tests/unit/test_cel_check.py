@@ -2,6 +2,8 @@
 
 import pytest
 
+from apiops_components.documents import load_all
+from apiops_components.errors import NotRunnable
 from apiops_components.models.policy.cel import expression_fault, is_pattern, kind_of_value, literal, template_faults
 
 REQUEST = "on_http_request"
@@ -153,6 +155,16 @@ def test_the_key_of_sort_by_must_be_comparable_and_the_caret_is_not_moved_by_it(
     message, at, _ = refused("[[1]].sortBy(x, x)[0] == [1]")
     assert (message, at) == ("sortBy cannot order by list(int)", " x)[0] == [1]")
     assert refused("[1].sortBy(x, -x)[0] == req.pth")[1] == "pth"
+
+
+@pytest.mark.parametrize(
+    "text", ["!hasReqHeader('x')", "!(conn.client_ip in ['192.0.2.1'])", "!req.headers['x'].exists(v, true)"]
+)
+def test_an_expression_with_a_bare_exclamation_mark_is_refused_by_yaml_with_the_fix(text):
+    with pytest.raises(NotRunnable) as caught:
+        list(load_all(f"expressions:\n  - {text}\n"))
+    assert caught.value.problems[0].line == 2
+    assert caught.value.problems[0].hint == "text that begins with ! stands in quotes: '!(a in b)'"
 
 
 # --- templates -------------------------------------------------------------------------------------------------------

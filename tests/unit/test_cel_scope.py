@@ -104,6 +104,20 @@ def test_the_caret_stands_in_the_text_as_it_was_written():
     ]
 
 
+def test_variables_behind_a_sort_by_are_found_where_they_stand():
+    scope = Scope("on_http_request")
+    scope.set("count", 1)
+    scope.set("name", "x")
+    assert expression_fault("[3].sortBy(x, x + vars.count)[0] == vars.count && vars.name == 'x'", scope) is None
+    text = "[[3].sortBy(x, -x)[0]].sortBy(x, x)[0] == vars.name"
+    assert expression_fault(text, scope)["type"].context["text"].split("\n") == [
+        "== does not take int and string",
+        f"    {text}",
+        "    " + " " * text.index("==") + "^",
+    ]
+    assert expression_fault("[3].sortBy(x, x)[0] == vars.none", scope)["type"].context["text"].endswith(" " * 27 + "^")
+
+
 def test_the_nearest_variable_is_proposed():
     scope = Scope("on_http_request")
     scope.set("tenant", "x")

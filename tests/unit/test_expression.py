@@ -39,8 +39,8 @@ PHASE = "on_http_request"
     ("term", "text"),
     [
         (
-            req.host.starts_with("/a") & ~(req.header("X-Tenant") == "gold"),
-            "req.host.startsWith('/a') && !(('x-tenant' in req.headers ? req.headers['x-tenant'].join(',') : '') == 'gold')",
+            req.host.starts_with("/a") & ~(req.header("X-A") == "gold"),
+            "req.host.startsWith('/a') && !(('x-a' in req.headers ? req.headers['x-a'].join(',') : '') == 'gold')",
         ),
         (client_ip.in_range("10.0.0.0/8"), "inCidrRange(conn.client_ip, '10.0.0.0/8')"),
         (

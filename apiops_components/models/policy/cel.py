@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -169,11 +169,11 @@ _MOST = 100_000
 
 def _check(text: str, scope: Scope) -> tuple[str, Problem | None]:
     """The type of an expression, and what is wrong with it in this place."""
-    if "_" in text and (reserved := _RESERVED.search(masked(text))):
-        return "dyn", Problem(f"unknown name {reserved.group()!r}", reserved.start())
     if scope.unknown and "actions" in text:
         text = _without_unknown(text, scope.unknown)
-    checked = _checked(text, scope.phase)
+        checked = _checked(text, scope.phase, replaced=True)
+    else:
+        checked = _checked(text, scope.phase)
     if checked.problem or not checked.reads or not scope.known:
         return checked.kind, checked.problem
     for read in checked.reads:
@@ -199,25 +199,35 @@ _RESULT = re.compile(r"\bactions\s*\.\s*ngrok\s*\.\s*(\w+)")
 
 
 @lru_cache(maxsize=65536)
-def _checked(text: str, phase: str) -> _Checked:
+def _checked(text: str, phase: str, *, replaced: bool = False) -> _Checked:
     if not text.strip():
-        return _Checked(
-            "dyn",
-            problem=Problem(
-                "the expression is empty", 0, "leave it out; a rule without expressions matches everything"
-            ),
-        )
+        hint = "leave it out; a rule without expressions matches everything"
+        return _Checked("dyn", problem=Problem("the expression is empty", 0, hint))
     if (half := re.search("[\ud800-\udfff]", text)) is not None:
         return _Checked("dyn", problem=Problem("half a character, which no text can hold", half.start()))
     if len(text) > _MOST:
         return _Checked("dyn", problem=Problem(f"longer than {_MOST:,} characters", 0))
-    kind, problem, compiled = _compiled(text, phase)
+    if not replaced and _RESERVED.search(text) and (reserved := _RESERVED.search(masked(text))):
+        return _Checked("dyn", problem=Problem(f"unknown name {reserved.group()!r}", reserved.start()))
+    prepared, inserted = _prepared(text, phase)
+    kind, problem, compiled = _compiled(prepared, phase)
     if problem:
+        problem = problem._replace(offset=_original(problem.offset, inserted))
         return _Checked(kind, problem=problem)
+    # The tree costs as much as compiling, and most expressions have nothing in it that is asked for.
+    depending, constants = _DEPENDING.search(text), _CONSTANTS.search(text)
+    if not depending and not constants:
+        return _Checked(kind)
     found = tree(compiled)
-    if problem := _wrong_constant(found):
-        return _Checked(kind, problem=problem)
-    return _Checked(kind, tuple(sorted((r for r in reads(found) if _depends(r, phase)), key=lambda read: read.offset)))
+    if constants and (problem := _wrong_constant(found)):
+        return _Checked(kind, problem=problem._replace(offset=_original(problem.offset, inserted)))
+    wanted = [read for read in reads(found) if _depends(read, phase)] if depending else []
+    placed = (replace(read, offset=_original(read.offset, inserted)) for read in wanted)
+    return _Checked(kind, tuple(sorted(placed, key=lambda read: read.offset)))
+
+
+_DEPENDING = re.compile(r"vars|actions|attempt|tls")
+_CONSTANTS = re.compile(r"matches|inCidrRange")
 
 
 @lru_cache(maxsize=65536)
@@ -226,19 +236,22 @@ def _typed(text: str, phase: str, slots: tuple[tuple[int, str], ...]) -> tuple[s
     changed = text
     for offset, slot in slots:
         changed = changed[:offset] + slot + changed[offset + len(slot) :]
-    kind, problem, _ = _compiled(changed, phase, shown=text)
-    return kind, problem
+    prepared, inserted = _prepared(changed, phase)
+    kind, problem, _ = _compiled(prepared, phase)
+    return kind, problem and problem._replace(offset=_original(problem.offset, inserted))
 
 
-def _compiled(text: str, phase: str, *, shown: str | None = None) -> tuple[str, Problem | None, Any]:
-    prepared, inserted = _prepared(text, phase)
+def _compiled(prepared: str, phase: str) -> tuple[str, Problem | None, Any]:
     try:
         compiled = environment(phase).compile(prepared)
     except RuntimeError as error:
-        problem = diagnosed(str(error), prepared, phase)
-        offset = problem.offset - sum(length for place, length in inserted if place < problem.offset)
-        return "dyn", problem._replace(offset=min(max(offset, 0), len(shown or text))), None
+        return "dyn", diagnosed(str(error), prepared, phase), None
     return str(compiled.return_type()).lower(), None, compiled
+
+
+def _original(offset: int, inserted: Sequence[tuple[int, int]]) -> int:
+    """A place in the prepared text as a place in the text that was written."""
+    return offset - sum(length for place, length in inserted if place < offset)
 
 
 def compile_expression(text: str, phase: str) -> Any:
@@ -261,7 +274,7 @@ def _prepared(text: str, phase: str) -> tuple[str, list[tuple[int, int]]]:
     Its ``has`` cannot take a variable with dots, and ngrok's ``sortBy`` is a macro that it does not know.
     """
     inserted: list[tuple[int, int]] = []
-    if "has" in text:
+    if _TESTED.search(text):
         declared = dict(variables(phase))
         for test in _TESTED.finditer(masked(text)):
             if test.group(2) in declared:
