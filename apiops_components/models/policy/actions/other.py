@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, JsonValue
+from pydantic_core import InitErrorDetails
 
+from apiops_components.models.base import fault
 from apiops_components.models.policy.action import PHASES, Action
 
 __all__ = ["AiGateway", "RawAction"]
@@ -39,11 +41,24 @@ class RawAction(Action):
     """
 
     phases: ClassVar[frozenset[str]] = frozenset(PHASES)
+    terminating: ClassVar[bool] = True  # for all that is known, both
+    protecting: ClassVar[bool] = True
 
     type: str  # type: ignore[misc]  # of the class in all others
     """ngrok's name of the action."""
     config: Mapping[str, JsonValue] = {}
     """Written as it is."""
+
+    @property
+    def ends(self) -> bool:  # noqa: D102
+        return False
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        from apiops_components.models.policy.actions import ACTIONS  # noqa: PLC0415  (it holds this one's siblings)
+
+        if self.type in ACTIONS:
+            message = f"{self.type} is known, and is checked as {ACTIONS[self.type].__name__}"
+            yield fault("policy/raw-known", message, f"write {ACTIONS[self.type].__name__}(…)", ["type"])
 
     def settings(self) -> dict[str, Any]:  # noqa: D102
         return dict(self.config)
