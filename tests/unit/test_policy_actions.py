@@ -235,7 +235,7 @@ def test_a_rate_of_one_second_is_refused_though_a_page_has_it():
 
 def test_the_binding_of_forward_internal_is_undocumented_and_taken_with_a_warning():
     policy = read(("forward-internal", {"url": "https://a.internal", "binding": "internal"}))
-    assert [(one.path, one.code) for one in policy.warnings] == [
+    assert [(one.path, one.code) for one in policy.warnings()] == [
         ("on_http_request[0].actions[0].config.binding", "policy/undocumented")
     ]
 
@@ -291,7 +291,7 @@ def test_the_phases_of_old_are_read_with_a_warning_and_written_as_those_of_today
     deny, headers = [{"actions": [{"type": "deny"}]}], [{"actions": [{"type": "compress-response"}]}]
     policy = TrafficPolicy.model_validate({"inbound": deny, "outbound": headers, "enabled": True})
     assert policy_document(policy) == {Q: deny, R: headers}
-    assert [(one.path, one.code) for one in policy.warnings] == [
+    assert [(one.path, one.code) for one in policy.warnings()] == [
         ("inbound", "policy/legacy"),
         ("outbound", "policy/legacy"),
         ("enabled", "policy/legacy"),
@@ -299,7 +299,7 @@ def test_the_phases_of_old_are_read_with_a_warning_and_written_as_those_of_today
     today = TrafficPolicy.model_validate(policy_document(policy))
     assert today == policy
     assert hash(Policy()) == hash(TrafficPolicy())
-    assert today.warnings == ()
+    assert today.warnings() == ()
 
 
 def test_inbound_is_of_connections_where_an_action_of_connections_alone_is_in_it():
@@ -310,7 +310,7 @@ def test_inbound_is_of_connections_where_an_action_of_connections_alone_is_in_it
 def test_content_is_read_with_a_warning_and_written_as_body():
     policy = read(("custom-response", {"status_code": 404, "content": "nothing here"}))
     assert policy_document(policy) == document(("custom-response", {"status_code": 404, "body": "nothing here"}))
-    assert [one.path for one in policy.warnings] == ["on_http_request[0].actions[0].config.content"]
+    assert [one.path for one in policy.warnings()] == ["on_http_request[0].actions[0].config.content"]
 
 
 def test_errors_in_a_document_of_old_are_told_where_they_were_written():

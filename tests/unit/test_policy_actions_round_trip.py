@@ -27,7 +27,7 @@ def test_what_is_written_is_read_back_as_the_same_policy_and_the_same_document(p
     again = TrafficPolicy.model_validate(document)
     assert again == policy
     assert policy_document(again) == document
-    assert again.warnings == ()
+    assert again.warnings() == ()
 
 
 @slowly

@@ -196,7 +196,6 @@ class TrafficPolicy(CheckedModel):
         """The actions that nothing here checks; reports count them."""
         return tuple(step for step in self.actions if isinstance(step, RawAction))
 
-    @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is old, or hardly does what was meant, and is no error; paths in the document that was read."""
         found = [
