@@ -393,33 +393,8 @@ TOLERANT = {"type": "forward-internal", "config": {"url": "https://a.internal", 
     ],
 )
 def test_a_cloud_endpoint_needs_a_policy_that_ends_every_request(rules, terminates):
-    policy = TrafficPolicy.model_validate({Q: rules})
-    assert policy.guaranteed_to_terminate() is terminates
-    found = [fault["type"].type for fault in policy.endpoint_faults("https://a.example.com", cloud=True)]
-    assert found == ([] if terminates else ["policy/not-terminating"])
-    assert list(policy.endpoint_faults("https://a.example.com", cloud=False)) == []
+    assert TrafficPolicy.model_validate({Q: rules}).guaranteed_to_terminate() is terminates
 
 
 def test_an_answer_to_a_response_ends_no_request():
     assert not read(("custom-response", {}), phase=R).guaranteed_to_terminate()
-
-
-@pytest.mark.parametrize(
-    ("url", "given", "expected"),
-    [
-        ("tls://a.example.com:443", document(("deny", {})), [("policy/endpoint-phase", (Q,))]),
-        ("tcp://1.tcp.ngrok.io:1", document(("compress-response", {}), phase=R), [("policy/endpoint-phase", (R,))]),
-        ("tls://a.example.com:443", document(("terminate-tls", {}), phase=T), []),
-        ("https://a.internal", document(("log", {"metadata": {}}), phase=T), [("policy/endpoint-phase", (T,))]),
-        ("tls://a.internal", document(("log", {"metadata": {}}), phase=T), []),
-        ("https://a.example.com", document(("terminate-tls", {}), phase=T), []),
-        (
-            "http://a.example.com",
-            document(("terminate-tls", {}), phase=T),
-            [("policy/endpoint-tls", (T, 0, "actions", 0, "type"))],
-        ),
-    ],
-)
-def test_a_policy_fits_the_protocol_of_its_endpoint(url, given, expected):
-    found = TrafficPolicy.model_validate(given).endpoint_faults(url, cloud=False)
-    assert [(fault["type"].type, tuple(fault["loc"])) for fault in found] == expected

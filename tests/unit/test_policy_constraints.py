@@ -408,8 +408,8 @@ def test_a_rule_across_fields_is_told_at_its_place(code, path, document):
     assert {place for place, _ in found} == {path}
 
 
-# Of a policy together with an address, and of what only Python can say: tests/unit/test_policy_actions.py.
-ELSEWHERE = {"policy/endpoint-phase", "policy/endpoint-tls", "policy/not-terminating", "policy/raw-known"}
+# Of what only Python can say: tests/unit/test_policy_actions.py.
+ELSEWHERE = {"policy/raw-known"}
 
 
 def test_every_rule_of_the_models_has_a_document_that_breaks_it():

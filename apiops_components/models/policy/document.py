@@ -23,7 +23,7 @@ from apiops_components.models.policy.action import PHASES, Action
 from apiops_components.models.policy.actions import RawAction, SetVars
 from apiops_components.models.policy.cel import Scope, expression_fault, retry_scope, template_faults
 from apiops_components.models.policy.legacy import Today, today
-from apiops_components.models.policy.order import endpoint_faults, guaranteed_to_terminate, repeated_faults, unreachable
+from apiops_components.models.policy.order import guaranteed_to_terminate, repeated_faults, unreachable
 from apiops_components.models.policy.terms import text_of
 from apiops_components.models.policy.union import AnyAction
 
@@ -234,10 +234,6 @@ class TrafficPolicy(CheckedModel):
     def guaranteed_to_terminate(self) -> bool:
         """Whether some rule without a condition ends every request, as a cloud endpoint needs (ERR_NGROK_2235)."""
         return guaranteed_to_terminate(self)
-
-    def endpoint_faults(self, url: str, *, cloud: bool) -> Iterator[InitErrorDetails]:
-        """What keeps the policy from an endpoint of this address; ``cloud`` where no agent is behind it."""
-        return endpoint_faults(self, url, cloud=cloud)
 
     def __eq__(self, other: object) -> bool:  # one that was read from a document of old equals one of today
         return isinstance(other, TrafficPolicy) and self.__dict__ == other.__dict__

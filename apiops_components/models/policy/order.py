@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import fault
-from apiops_components.models.policy.actions import AiGateway, OAuth, OpenIdConnect, RawAction, Saml, TerminateTls
+from apiops_components.models.policy.actions import AiGateway, OAuth, OpenIdConnect, Saml
 
 if TYPE_CHECKING:
     from apiops_components.models.policy.document import Rule, TrafficPolicy
 
-__all__ = ["endpoint_faults", "guaranteed_to_terminate", "repeated_faults", "unreachable"]
+__all__ = ["guaranteed_to_terminate", "repeated_faults", "unreachable"]
 
 _LOGINS = (OAuth, OpenIdConnect, Saml)
 
@@ -54,36 +53,3 @@ def guaranteed_to_terminate(policy: TrafficPolicy) -> bool:
 
 def _terminates(rule: Rule) -> bool:
     return not rule.expressions and any(step.ends for step in rule.actions)
-
-
-def endpoint_faults(policy: TrafficPolicy, url: str, *, cloud: bool) -> Iterator[InitErrorDetails]:
-    """What keeps the policy from an endpoint of this address; paths relative to the policy.
-
-    Args:
-        policy: What the endpoint would have.
-        url: The endpoint's address, such as ``https://api.example.com`` or ``tcp://``.
-        cloud: Whether there is no agent behind it, so that the policy has to answer or forward everything.
-    """
-    parts = urlsplit(url)
-    scheme, host = parts.scheme or "https", parts.hostname or ""
-    if scheme in ("tcp", "tls"):
-        for phase in ("on_http_request", "on_http_response", "on_event_stream_message"):
-            if getattr(policy, phase):
-                message = f"a {scheme} endpoint has no {phase} (ERR_NGROK_2230)"
-                yield fault("policy/endpoint-phase", message, "use on_tcp_connect", [phase])
-    elif host.endswith(".internal") and policy.on_tcp_connect:
-        message = "an internal http or https endpoint has no on_tcp_connect (ERR_NGROK_2262)"
-        yield fault("policy/endpoint-phase", message, "use on_http_request", ["on_tcp_connect"])
-    if scheme in ("tcp", "http"):
-        for phase, index, rule in policy.rules:
-            for number, step in enumerate(rule.actions):
-                if isinstance(step, TerminateTls):
-                    message = f"a {scheme} endpoint has no TLS to terminate (ERR_NGROK_2229)"
-                    yield fault("policy/endpoint-tls", message, "", [phase, index, "actions", number, "type"])
-    unknown = any(isinstance(step, RawAction | AiGateway) for step in policy.actions)
-    if cloud and not unknown and not guaranteed_to_terminate(policy):
-        yield fault(
-            "policy/not-terminating",
-            "a request may pass all rules, and a cloud endpoint has nothing behind them (ERR_NGROK_2235)",
-            "end with a rule without expressions: forward-internal, custom-response, deny or close-connection",
-        )
