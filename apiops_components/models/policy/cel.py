@@ -17,7 +17,15 @@ from typing import Any, NamedTuple
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import fault
-from apiops_components.models.policy.diagnosis import Problem, diagnosed, excerpt, masked, nearest, string_end
+from apiops_components.models.policy.diagnosis import (
+    TOO_DEEP,
+    Problem,
+    closing_brace,
+    diagnosed,
+    excerpt,
+    masked,
+    nearest,
+)
 from apiops_components.models.policy.environment import ANY, HAS, KEY, SLOTS, environment
 from apiops_components.models.policy.syntax import Read, calls, reads, tree
 from apiops_components.models.policy.variables import RETRY, variables
@@ -116,18 +124,12 @@ def _interpolations(text: str) -> Iterator[tuple[int, str | None]]:
     """Each ``${…}``: where it starts and its expression, None where it does not end; braces nest, strings hide them."""
     start = text.find("${")
     while start >= 0:
-        depth, position = 1, start + 2
-        while position < len(text) and depth:
-            if (end := string_end(text, position)) > position:
-                position = end
-                continue
-            depth += {"{": 1, "}": -1}.get(text[position], 0)
-            position += 1
-        if depth:
+        end = closing_brace(text, start + 2)
+        if end < 0:
             yield start, None
             return
-        yield start, text[start + 2 : position - 1]
-        start = text.find("${", position)
+        yield start, text[start + 2 : end]
+        start = text.find("${", end)
 
 
 # --- types -----------------------------------------------------------------------------------------------------------
@@ -218,7 +220,10 @@ def _checked(text: str, phase: str, *, replaced: bool = False) -> _Checked:
     depending, constants = _DEPENDING.search(text), _CONSTANTS.search(text)
     if not depending and not constants:
         return _Checked(kind)
-    found = tree(compiled)
+    try:
+        found = tree(compiled)
+    except RecursionError:
+        return _Checked(kind, problem=TOO_DEEP)
     if constants and (problem := _wrong_constant(found)):
         return _Checked(kind, problem=problem._replace(offset=_original(problem.offset, inserted)))
     wanted = [read for read in reads(found) if _depends(read, phase)] if depending else []

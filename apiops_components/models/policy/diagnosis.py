@@ -13,7 +13,7 @@ from apiops_components.models.policy.environment import KEY, fields_of, signatur
 from apiops_components.models.policy.functions import MACROS, STANDARD, name_of
 from apiops_components.models.policy.variables import variables
 
-__all__ = ["Problem", "diagnosed", "excerpt", "masked", "nearest", "string_end"]
+__all__ = ["TOO_DEEP", "Problem", "closing_brace", "diagnosed", "excerpt", "masked", "nearest"]
 
 
 class Problem(NamedTuple):
@@ -25,6 +25,10 @@ class Problem(NamedTuple):
     """Where, in characters from the start of the expression."""
     hint: str = ""
     """The likely fix."""
+
+
+TOO_DEEP = Problem("nested too deep to be checked", 0, "split it: the expressions of a rule must all hold")
+"""Deeper than Google's CEL reads (32 levels), or than its tree is read (protobuf: 100 messages)."""
 
 
 # --- showing the place -----------------------------------------------------------------------------------------------
@@ -63,10 +67,17 @@ _STRING = re.compile(
 _HIDDEN = re.compile(rf"{_STRING.pattern}|//[^\n]*", re.VERBOSE | re.DOTALL)
 
 
-def string_end(text: str, position: int) -> int:
-    """Where the string literal that starts here ends; here itself where none starts."""
-    found = _STRING.match(text, position)
-    return found.end() if found else position
+_BRACE = re.compile(rf"{_STRING.pattern}|[{{}}]", re.VERBOSE | re.DOTALL)
+
+
+def closing_brace(text: str, position: int) -> int:
+    """Where the ``}`` stands that closes a ``{`` just before this place, or -1; strings and inner braces count not."""
+    depth = 1
+    for found in _BRACE.finditer(text, position):
+        depth += {"{": 1, "}": -1}.get(found.group(), 0)
+        if not depth:
+            return found.start()
+    return -1
 
 
 def masked(text: str) -> str:
@@ -172,7 +183,7 @@ def diagnosed(message: str, text: str, phase: str) -> Problem:
     parts = [(_offset(text, int(line), int(column)), what) for line, column, what in _PART.findall(message)]
     if not parts:
         if "recursion" in message:
-            return Problem("nested too deep to be checked", 0, "split it: the expressions of a rule must all hold")
+            return TOO_DEEP
         what = re.sub(r"^[A-Z_]+: | \[[A-Z_]+\]$", "", message.partition("\n")[0])
         return Problem(f"not an expression: {what}", 0)
     own = [part for part in parts if "*error*" not in part[1]] or parts  # the others follow from these

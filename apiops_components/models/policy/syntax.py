@@ -39,10 +39,18 @@ class Call:
 
 
 def tree(compiled: Any) -> Any:
-    """The tree of an expression that CEL compiled."""
-    from google.protobuf.any_pb2 import Any as Wrapped  # noqa: PLC0415
+    """The tree of an expression that CEL compiled.
 
-    return _checked().FromString(Wrapped.FromString(compiled.serialize()).value)
+    Raises:
+        RecursionError: It is nested deeper than protobuf reads.
+    """
+    from google.protobuf.any_pb2 import Any as Wrapped  # noqa: PLC0415
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+
+    try:
+        return _checked().FromString(Wrapped.FromString(compiled.serialize()).value)
+    except DecodeError:
+        raise RecursionError("nested too deep") from None
 
 
 def reads(checked: Any) -> Iterator[Read]:
