@@ -65,6 +65,7 @@ def told(found):
         ("req.host.substring('a') == ''", "substring does not take (string, string)", "substring", "substring(int)"),
         ("size(req.host, 1) > 0", "size does not take these arguments", "size", ""),
         ("rand.int('a') == 1", "rand.int does not take these arguments", "rand", "rand.int(int,int)"),
+        ("actions.ngrok.oauth['error'] == null", "record cannot be indexed by string", "['error']", "with a dot"),
         ("'a' in req.host", "in does not take string and string", "in ", "a list or a map"),
         ("json.decode('{}').a == req.nothing", "unknown variable 'req.nothing'", "nothing", ""),
         ("req.host", "a condition is true or false, this is of type string", "req.host", "compare it"),

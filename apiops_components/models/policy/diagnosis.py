@@ -318,7 +318,10 @@ def _overload(found: re.Match[str], offset: int, text: str, phase: str) -> Probl
 
 _OTHERS = {
     "@in": ("in does not take {0} and {1}", "to the right of it stands a list or a map"),
-    "_[_]": ("{0} cannot be indexed by {1}", "a list has numbers, a map of headers has names"),
+    "_[_]": (
+        "{0} cannot be indexed by {1}",
+        "a list is indexed by numbers, a map by names; a field of a record is taken with a dot",
+    ),
     "!_": ("! does not take {0}", "it binds closely: write !(a in b), !(a == b)"),
     "-_": ("- does not take {0}", ""),
     "_?_:_": ("? does not take {0}, {1} and {2}", "the condition is a bool, both branches have one type"),
@@ -353,7 +356,7 @@ def _split(arguments: str) -> list[str]:
 
 
 def _type(kind: str) -> str:
-    return re.sub(r"\bngrok\.", "", kind).replace("google.protobuf.", "").lower()
+    return re.sub(r"\bngrok\.", "", re.sub(r"\bngrok\.Actions\w*", "record", kind)).lower()
 
 
 def _has(_found: re.Match[str], offset: int, text: str, phase: str) -> Problem:  # noqa: ARG001
