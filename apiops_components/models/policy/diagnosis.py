@@ -356,7 +356,8 @@ def _split(arguments: str) -> list[str]:
 
 
 def _type(kind: str) -> str:
-    return re.sub(r"\bngrok\.", "", re.sub(r"\bngrok\.Actions\w*", "record", kind)).lower()
+    shown = re.sub(r"\bngrok\.Actions\w*", "record", kind)
+    return re.sub(r"\b(?:ngrok|google\.protobuf)\.", "", shown).lower()
 
 
 def _has(_found: re.Match[str], offset: int, text: str, phase: str) -> Problem:  # noqa: ARG001
