@@ -76,36 +76,46 @@ if TYPE_CHECKING:
         VerifyWebhook,
     )
     from apiops_components.models.policy.document import Policy, Rule, TrafficPolicy
-    from apiops_components.models.policy.factories import (
-        add_headers,
-        allow_ips,
-        basic_auth,
-        circuit_breaker,
-        client_ip,
+    from apiops_components.models.policy.factories.answers import (
         close_connection,
-        compress,
         deny,
-        deny_ips,
-        forward_to,
-        http_request,
-        jwt,
-        log,
-        oauth,
-        openid_connect,
-        owasp_request,
-        owasp_response,
-        rate_limit,
         redirect,
+        respond,
+    )
+    from apiops_components.models.policy.factories.changes import (
+        add_headers,
+        compress,
         remove_headers,
         replace_in_events,
         replace_in_request,
         replace_in_response,
-        respond,
         rewrite,
+    )
+    from apiops_components.models.policy.factories.elsewhere import (
+        forward_to,
+        http_request,
+        log,
+        set_vars,
+    )
+    from apiops_components.models.policy.factories.identity import (
+        allow_ips,
+        basic_auth,
+        deny_ips,
+        jwt,
+        oauth,
+        openid_connect,
+        verify_webhook,
+    )
+    from apiops_components.models.policy.factories.limits import (
+        circuit_breaker,
+        client_ip,
+        owasp_request,
+        owasp_response,
+        rate_limit,
+    )
+    from apiops_components.models.policy.factories.rules import (
         rule,
         secret,
-        set_vars,
-        verify_webhook,
     )
     from apiops_components.models.probe import HttpProbe, TcpProbe
     from apiops_components.models.route import Backend, Route
@@ -146,11 +156,13 @@ _MODULES = {
     "ResponseBodyFindReplace RestrictIps Saml SetVars SseFindReplace TerminateTls "
     "UrlRewrite VerifyWebhook",
     "models.policy.document": "Policy Rule TrafficPolicy",
-    "models.policy.factories": "add_headers allow_ips basic_auth circuit_breaker client_ip close_connection "
-    "compress deny deny_ips forward_to http_request jwt log oauth openid_connect "
-    "owasp_request owasp_response rate_limit redirect remove_headers replace_in_events "
-    "replace_in_request replace_in_response respond rewrite rule secret set_vars "
-    "verify_webhook",
+    "models.policy.factories.answers": "close_connection deny redirect respond",
+    "models.policy.factories.changes": "add_headers compress remove_headers replace_in_events replace_in_request "
+    "replace_in_response rewrite",
+    "models.policy.factories.elsewhere": "forward_to http_request log set_vars",
+    "models.policy.factories.identity": "allow_ips basic_auth deny_ips jwt oauth openid_connect verify_webhook",
+    "models.policy.factories.limits": "circuit_breaker client_ip owasp_request owasp_response rate_limit",
+    "models.policy.factories.rules": "rule secret",
     "models.probe": "HttpProbe TcpProbe",
     "models.route": "Backend Route",
     "models.workload": "Autoscale Workload",

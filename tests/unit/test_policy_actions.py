@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
@@ -102,11 +105,19 @@ def test_a_dry_run_is_known_of_the_five_actions_that_have_one():
     assert CustomResponse().enforced
 
 
-def test_every_action_and_factory_is_public():
-    from apiops_components.models.policy import factories  # noqa: PLC0415
-
+def test_every_action_is_public():
     assert {cls.__name__ for cls in ACTIONS.values()} | {"RawAction", "Policy"} <= set(root.__all__)
-    assert set(factories.__all__) <= set(root.__all__)
+
+
+def test_a_policy_loads_only_the_actions_that_it_has():
+    program = """if True:
+        import sys
+        from apiops_components import Deny, Policy
+        Policy.on_request(Deny())
+        loaded = {name.rpartition(".")[2] for name in sys.modules if ".policy.actions." in name}
+        assert loaded == {"other", "responses", "values"}, loaded
+    """
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 # --- where ngrok's table and its other documents contradict each other -----------------------------------------------

@@ -20,7 +20,8 @@ from pydantic_core import InitErrorDetails
 from apiops_components.errors import Problem
 from apiops_components.models.base import CheckedModel, Model, details, fault, raise_faults
 from apiops_components.models.policy.action import PHASES, Action
-from apiops_components.models.policy.actions import RawAction, SetVars
+from apiops_components.models.policy.actions.other import RawAction
+from apiops_components.models.policy.actions.values import SetVars
 from apiops_components.models.policy.cel import Scope, expression_fault, retry_scope, template_faults
 from apiops_components.models.policy.legacy import Today, today
 from apiops_components.models.policy.order import guaranteed_to_terminate, repeated_faults, unreachable

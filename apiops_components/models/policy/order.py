@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import fault
-from apiops_components.models.policy.actions import AiGateway, OAuth, OpenIdConnect, Saml
 
 if TYPE_CHECKING:
     from apiops_components.models.policy.document import Rule, TrafficPolicy
 
 __all__ = ["guaranteed_to_terminate", "repeated_faults", "unreachable"]
 
-_LOGINS = (OAuth, OpenIdConnect, Saml)
+_LOGINS = ("oauth", "openid-connect", "saml")
 
 
 def unreachable(why: str, loc: Sequence[str | int]) -> InitErrorDetails:
@@ -31,14 +30,14 @@ def repeated_faults(policy: TrafficPolicy) -> Iterator[InitErrorDetails]:
     for phase, index, rule in policy.rules:
         for number, step in enumerate(rule.actions):
             loc: tuple[str | int, ...] = (phase, index, "actions", number, "type")
-            if isinstance(step, _LOGINS):
+            if step.type in _LOGINS:
                 if login is not None:
                     message = f"{step.type} besides {login}: a policy has one login at most (ERR_NGROK_2239)"
                     yield fault(
                         "policy/two-logins", message, "jwt-validation goes with one; another login does not", loc
                     )
                 login = login or step.type
-            elif isinstance(step, AiGateway):
+            elif step.type == "ai-gateway":
                 if gateway:
                     yield fault(
                         "policy/two-ai-gateways", "a policy has one ai-gateway at most (ERR_NGROK_2266)", "", loc
