@@ -82,8 +82,8 @@ def check(value: Mapping[str, Any], group: str, served: str, kind: str) -> Itera
         yield from rule(value)
 
 
-def _stability(name: str) -> tuple[bool, bool, str]:
-    return "alpha" in name, "beta" in name, name
+def _stability(name: str) -> tuple[bool, bool, int]:
+    return "alpha" in name, "beta" in name, -int("".join(filter(str.isdigit, name)))
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,11 +12,17 @@ from apiops_components.errors import Problem, join_path
 from apiops_components.validation import kinds
 from apiops_components.validation.modelled import check_policy
 from apiops_components.validation.result import Result
+from apiops_components.validation.walk import is_larger
 
 if TYPE_CHECKING:
     from apiops_components.validation.definitions import Definitions
 
 __all__ = ["validate"]
+
+_MAX_VALUES = 250_000
+"""Kubernetes takes no request of more than 3 MiB; nothing that is written by anyone comes near this number."""
+_MAX_PROBLEMS = 200
+"""Of one document: who sees so many needs no more."""
 
 _PHASES = frozenset({"on_tcp_connect", "on_http_request", "on_http_response", "on_event_stream_message"})
 _OLD_PHASES = frozenset({"inbound", "outbound"})
@@ -36,7 +42,7 @@ def validate(
     """
     value = document.value
     if as_ == "traffic-policy" or _is_policy(value):
-        problems, warnings = check_policy(value)
+        problems, warnings = ((_TOO_LARGE,), ()) if is_larger(value, _MAX_VALUES) else check_policy(value)
         status: Literal["valid", "invalid"] = "invalid" if problems else "valid"
         yield _placed(
             Result(document.file, document.index, None, "TrafficPolicy", None, None, status, problems, warnings),
@@ -48,6 +54,13 @@ def validate(
             yield _placed(_object(_item(value, item), document, definitions), document, f"items[{index}]")
     else:
         yield _placed(_object(value, document, definitions), document, "")
+
+
+_TOO_LARGE = Problem(
+    f"holds more than {_MAX_VALUES} values: Kubernetes takes no object of more than 3 MiB",
+    code="object/size",
+    hint="make several objects of it",
+)
 
 
 def _is_policy(value: Any) -> bool:
@@ -93,6 +106,8 @@ def _object(value: Any, document: Document, definitions: Definitions | None) -> 
     )
     if not (api_version and kind and isinstance(api_version, str) and isinstance(kind, str)):
         return replace(result, status="invalid", problems=tuple(_unnamed(value)))
+    if is_larger(value, _MAX_VALUES):
+        return replace(result, status="invalid", problems=(_TOO_LARGE,))
     group, version = _split(api_version)
     own = kinds.check(value, group, version, kind) if kinds.is_known(group, version, kind) else None
     defined = definitions.check(value, group, version, kind) if definitions is not None else None
@@ -135,16 +150,21 @@ def _resembling(group: str, version: str, kind: str) -> tuple[Problem, ...]:
     return (Problem(message, "kind", "object/kind", f"did you mean {near[0]}?"),)
 
 
+def _first(problems: Sequence[Problem]) -> Sequence[Problem]:
+    more = len(problems) - _MAX_PROBLEMS
+    return [*problems[:_MAX_PROBLEMS], Problem(f"and {more} more", code="object/more")] if more > 0 else problems
+
+
 def _placed(result: Result, document: Document, prefix: str) -> Result:
     """The problems with file and line, their paths relative to the object."""
     if not result.problems and not result.warnings:
         return result
     title = " ".join(filter(None, (result.kind, "/".join(filter(None, (result.namespace, result.name))))))
 
-    def placed(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    def placed(problems: Sequence[Problem]) -> tuple[Problem, ...]:
         return tuple(
             problem.at(file=result.file, line=document.line(join_path(prefix, problem.path)), document=title)
-            for problem in problems
+            for problem in _first(problems)
         )
 
     return replace(result, problems=placed(result.problems), warnings=placed(result.warnings))

@@ -46,9 +46,9 @@ def check(value: Mapping[str, Any]) -> Iterator[Problem]:
     if name := text(pod, "serviceAccountName"):
         yield from name_problem(name, f"{path}.serviceAccountName", is_dns_subdomain)
     yield from _volumes(pod, path)
-    volumes = {item.get("name") for _, item in items(pod, "", "volumes")}
+    volumes = {text(item, "name") for _, item in items(pod, "", "volumes")}
     if kind == "StatefulSet":
-        volumes |= {get(item, "metadata", "name") for _, item in items(value, "", "spec", "volumeClaimTemplates")}
+        volumes |= {text(item, "metadata", "name") for _, item in items(value, "", "spec", "volumeClaimTemplates")}
     if not pod.get("containers"):
         yield Problem("a pod has at least one container", f"{path}.containers", "pod/containers")
     names: list[tuple[str, Any]] = []
@@ -83,7 +83,7 @@ def _volumes(pod: Mapping[str, Any], path: str) -> Iterator[Problem]:
     yield from duplicates(names, "volume name", "pod/duplicate")
 
 
-def _container(container: Mapping[str, Any], path: str, volumes: set[Any], *, probes: bool) -> Iterator[Problem]:
+def _container(container: Mapping[str, Any], path: str, volumes: set[str], *, probes: bool) -> Iterator[Problem]:
     if name := text(container, "name"):
         yield from name_problem(name, f"{path}.name", is_dns_label)
     image = container.get("image")
@@ -110,11 +110,11 @@ def _container(container: Mapping[str, Any], path: str, volumes: set[Any], *, pr
         yield Problem(message, f"{path}.securityContext.allowPrivilegeEscalation", "pod/privileges")
 
 
-def _mounts(container: Mapping[str, Any], path: str, volumes: set[Any]) -> Iterator[Problem]:
+def _mounts(container: Mapping[str, Any], path: str, volumes: set[str]) -> Iterator[Problem]:
     mounts: list[tuple[str, Any]] = []
     for where, mount in items(container, path, "volumeMounts"):
         if (name := text(mount, "name")) and name not in volumes:
-            known = ", ".join(sorted(item for item in volumes if isinstance(item, str)))
+            known = ", ".join(sorted(volumes))
             hint = f"known: {known}" if known else "add it to the pod's volumes"
             yield Problem(f"there is no volume {name!r}", f"{where}.name", "pod/mount", hint)
         if target := text(mount, "mountPath"):

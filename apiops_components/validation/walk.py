@@ -10,7 +10,7 @@ from typing import Any
 
 from apiops_components.errors import Problem, format_path, join_path
 
-__all__ = ["below", "choice", "duplicates", "get", "integer", "items", "mapping", "text", "without_nulls"]
+__all__ = ["below", "choice", "duplicates", "get", "integer", "is_larger", "items", "mapping", "text", "without_nulls"]
 
 
 def get(value: Any, *steps: str) -> Any:
@@ -66,13 +66,28 @@ def choice(value: Any, path: str, field: str, allowed: tuple[str, ...], code: st
 
 
 def duplicates(found: list[tuple[str, Any]], what: str, code: str) -> Iterator[Problem]:
-    """Every value that was there before; pairs of path and value."""
-    seen: dict[Any, str] = {}
+    """Every text that was there before; pairs of path and value."""
+    seen: dict[str, str] = {}
     for path, value in found:
+        if not isinstance(value, str):
+            continue
         if value in seen:
             yield Problem(f"{what} {value!r} is there twice, first at {seen[value]}", path, code)
         else:
             seen[value] = path
+
+
+def is_larger(value: Any, limit: int) -> bool:
+    """Whether a value holds more than so many values, what is shared by aliases counted each time."""
+    found = [value]
+    for item in found:  # which grows
+        if isinstance(item, dict):
+            found += item.values()
+        elif isinstance(item, list):
+            found += item
+        if len(found) > limit:
+            return True
+    return False
 
 
 def without_nulls(value: Any) -> Any:
