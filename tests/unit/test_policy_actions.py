@@ -184,7 +184,7 @@ def test_a_denied_connection_has_no_status_though_the_table_has_one():
     assert read(("deny", {"status_code": 404}))
     assert TrafficPolicy.model_validate({T: [{"actions": [{"type": "deny"}]}]})
     assert problems(document(("deny", {"status_code": 404}), phase=T)) == [
-        ("on_tcp_connect[0].actions[0].config.status_code", "policy/deny-field")
+        ("on_tcp_connect[0].actions[0].config.status_code", "policy/deny-status")
     ]
 
 
@@ -327,7 +327,7 @@ def test_content_is_read_with_a_warning_and_written_as_body():
 def test_errors_in_a_document_of_old_are_told_where_they_were_written():
     rules = [{"actions": [{"type": "custom-response", "config": {"content": "${req.nothing}", "status_code": 9}}]}]
     assert sorted(problems({"inbound": rules})) == [
-        ("inbound[0].actions[0].config.status_code", "policy/range"),
+        ("inbound[0].actions[0].config.status_code", "schema/greater-than-equal"),
     ]
     del rules[0]["actions"][0]["config"]["status_code"]
     ((path, _),) = problems({"inbound": rules})

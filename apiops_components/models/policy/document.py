@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -18,22 +19,24 @@ from pydantic import (
 from pydantic_core import InitErrorDetails
 
 from apiops_components.errors import Problem
-from apiops_components.models.base import CheckedModel, Model, details, fault, raise_faults
+from apiops_components.models.base import CheckedModel, details, fault, raise_faults
 from apiops_components.models.policy.action import PHASES, Action
 from apiops_components.models.policy.actions.other import RawAction
 from apiops_components.models.policy.actions.values import SetVars
 from apiops_components.models.policy.cel import Scope, expression_fault, retry_scope, template_faults
-from apiops_components.models.policy.legacy import Today, today
+from apiops_components.models.policy.legacy import today
 from apiops_components.models.policy.order import guaranteed_to_terminate, repeated_faults, unreachable
 from apiops_components.models.policy.terms import text_of
-from apiops_components.models.policy.union import AnyAction
+from apiops_components.models.policy.union import AnyAction, parse
 
 __all__ = ["PHASES", "Policy", "Rule", "TrafficPolicy"]
 
 
 def _rule_name(name: Any) -> Any:
-    if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
-        raise_faults([fault("policy/rule-name", f"a name is a string or a whole number, got {name!r}")])
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise_faults([fault("schema/string-type", f"a name is a string or a whole number, got {name!r}")])
+    if name == "":
+        raise_faults([fault("schema/string-too-short", "a name has at least one character", "leave it out")])
     return name
 
 
@@ -41,7 +44,7 @@ RuleName = Annotated[str | int, PlainValidator(_rule_name), WithJsonSchema({"typ
 """What a rule is called."""
 
 
-class Rule(Model):
+class Rule(CheckedModel):
     """Actions, taken in order when all expressions are true."""
 
     name: RuleName | None = None
@@ -58,9 +61,10 @@ class Rule(Model):
             message = "a rule without actions: the short form {type, config} loses its action on the way to ngrok"
             hint = f"write actions: [{{type: {data['type']}, config: …}}]"
             raise_faults([fault("policy/shorthand", message, hint)])
-        if isinstance(data, dict) and data.get("actions") in (None, [], ()):
+        if isinstance(data, dict) and data.get("actions", ()) in ([], ()):
+            code = "schema/too-short" if "actions" in data else "schema/required"
             hint = "say what happens: actions: [{type: …, config: {…}}]"
-            raise_faults([fault("policy/no-actions", "a rule without actions (ERR_NGROK_2206)", hint, ["actions"])])
+            raise_faults([fault(code, "a rule without actions (ERR_NGROK_2206)", hint, ["actions"])])
         return data
 
     def faults_in(self, phase: str, scope: Scope | None = None) -> Iterator[InitErrorDetails]:
@@ -68,32 +72,39 @@ class Rule(Model):
 
         ``scope`` is what ran before it, and is extended by what the rule does; without one everything may have run.
         """
-        scope = scope or Scope(phase, known=False)
-        for index, text in enumerate(self.expressions):
-            if wrong := expression_fault(text, scope, ("expressions", index)):
-                yield wrong
-        ended: Action | None = None
-        for index, step in enumerate(self.actions):
-            if phase not in step.phases:
-                yield fault(
-                    "policy/action-phase",
-                    f"{step.type} may not be used in {phase} (ERR_NGROK_2202)",
-                    f"it belongs in {' or '.join(sorted(step.phases))}",
-                    ["actions", index, "type"],
-                )
-            if ended is not None:
-                yield unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
-            if step.ends:
-                ended = step
-            for found in step.faults_in(phase):
-                found["loc"] = ("actions", index, "config", *found.get("loc", ()))
-                yield found
-            yield from _text_faults(step, scope, index)
+        yield from _faults_in(
+            phase, scope or Scope(phase, known=False), enumerate(self.expressions), enumerate(self.actions)
+        )
 
     @property
     def ends(self) -> bool:
         """Whether no rule behind this one ever runs."""
         return not self.expressions and any(step.ends for step in self.actions)
+
+
+def _faults_in(
+    phase: str, scope: Scope, expressions: Iterable[tuple[int, str]], actions: Iterable[tuple[int, Action]]
+) -> Iterator[InitErrorDetails]:
+    for index, text in expressions:
+        if wrong := expression_fault(text, scope, ("expressions", index)):
+            yield wrong
+    ended: Action | None = None
+    for index, step in actions:
+        if phase not in step.phases:
+            yield fault(
+                "policy/action-phase",
+                f"{step.type} may not be used in {phase} (ERR_NGROK_2202)",
+                f"it belongs in {' or '.join(sorted(step.phases))}",
+                ["actions", index, "type"],
+            )
+        if ended is not None:
+            yield unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
+        if step.ends:
+            ended = step
+        for found in step.faults_in(phase):
+            found["loc"] = ("actions", index, "config", *found.get("loc", ()))
+            yield found
+        yield from _text_faults(step, scope, index)
 
 
 def _text_faults(step: Action, scope: Scope, index: int) -> Iterator[InitErrorDetails]:
@@ -121,7 +132,7 @@ def _rule_list(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         got = "a mapping" if isinstance(value, Mapping) else repr(value)
         message = f"a phase is a list of rules, got {got} (ERR_NGROK_9026)"
-        raise_faults([fault("policy/phase", message, "put '- ' before each rule")])
+        raise_faults([fault("schema/tuple-type", message, "put '- ' before each rule")])
     return value
 
 
@@ -157,7 +168,11 @@ class TrafficPolicy(CheckedModel):
         try:
             policy = handler(read.document)
         except ValidationError as error:
-            raise_faults((*read.faults, *(_moved(item, read) for item in error.errors(include_url=False))))
+            found = [details(item) for item in error.errors(include_url=False)]
+            told = (*found, *_faults_beside(read.document, found))
+            for item in told:
+                item["loc"] = read.place(item.get("loc", ()))
+            raise_faults((*read.faults, *told))
             raise
         raise_faults(read.faults)
         policy._legacy = read.warnings  # noqa: SLF001
@@ -262,8 +277,27 @@ def _as_rules(steps: Sequence[Action | Rule]) -> tuple[Rule, ...]:
     return tuple(group if isinstance(group, Rule) else Rule(actions=tuple(group)) for group in groups)
 
 
-def _moved(item: Any, read: Today) -> InitErrorDetails:
-    """The error, with its path in the document as it was written."""
-    moved = details(item)
-    moved["loc"] = read.place(item["loc"])
-    return moved
+def _faults_beside(document: Mapping[str, Any], found: Sequence[InitErrorDetails]) -> Iterator[InitErrorDetails]:
+    """What is wrong with the valid parts of rules that are broken elsewhere; what ran before them is not known."""
+    broken = {loc[0] for item in found if (loc := item.get("loc", ()))}
+    for phase, rules in document.items():
+        for index, rule in enumerate(rules if phase in PHASES and isinstance(rules, list | tuple) else ()):
+            if phase in broken:
+                for wrong in _faults_in(phase, Scope(phase, known=False), *_valid_parts(rule)):
+                    wrong["loc"] = (phase, index, *wrong.get("loc", ()))
+                    if all(wrong["loc"] != item.get("loc") for item in found):
+                        yield wrong
+
+
+def _valid_parts(rule: Any) -> tuple[list[tuple[int, str]], list[tuple[int, Action]]]:
+    if isinstance(rule, Rule):
+        return list(enumerate(rule.expressions)), list(enumerate(rule.actions))
+    expressions, actions = (
+        enumerate(value) if isinstance(rule, Mapping) and isinstance(value := rule.get(key), list | tuple) else ()
+        for key in ("expressions", "actions")
+    )
+    steps: list[tuple[int, Action]] = []
+    for index, item in actions:
+        with contextlib.suppress(ValidationError):
+            steps.append((index, parse(item)))
+    return [(index, text) for index, text in expressions if isinstance(text, str)], steps

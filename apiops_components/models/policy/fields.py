@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,7 @@ from pydantic import (
     PlainValidator,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from apiops_components.models.base import (
     Bool,
@@ -52,6 +52,7 @@ __all__ = [
     "Range",
     "SettableHeader",
     "SettableHeaders",
+    "SettableNames",
     "StatusCode",
     "Template",
     "Url",
@@ -85,6 +86,7 @@ class Between:
     low: str
     high: str
     step: str = ""
+    code: str = "policy/duration"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
@@ -99,7 +101,7 @@ class Between:
         inside = duration_seconds(self.low) <= seconds <= duration_seconds(self.high)
         if not inside or (self.step and seconds % duration_seconds(self.step)):
             message = f"{text!r} is not {multiple}from {self.low} to {self.high} (ERR_NGROK_2225)"
-            raise_faults([fault("policy/duration", message, f"such as {self.low}")])
+            raise_faults([fault(self.code, message, f"such as {self.low}")])
         return text
 
 
@@ -117,9 +119,10 @@ class Bounds:
         return {**handler(schema), "minimum": self.low, "maximum": self.high}
 
     def _check(self, number: float) -> float:
-        if not self.low <= number <= self.high:
-            message = f"{number} is not from {self.low} to {self.high} (ERR_NGROK_2215)"
-            raise_faults([fault("policy/range", message)])
+        if number < self.low:
+            raise PydanticKnownError("greater_than_equal", {"ge": self.low})
+        if number > self.high:
+            raise PydanticKnownError("less_than_equal", {"le": self.high})
         return number
 
 
@@ -230,10 +233,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 def _header_value(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int):
         hint = f'write "{str(value).lower()}"' if isinstance(value, bool | float) else ""
-        raise_faults([fault("policy/header-value", f"a header's value is a string, got {value!r}", hint)])
+        raise_faults([fault("schema/string-type", f"a header's value is a string, got {value!r}", hint)])
     if isinstance(value, str) and _CONTROL.search(_TEMPLATES.sub("", value)):
         message = f"{value!r} holds a line break or another control character (ERR_NGROK_2211)"
-        raise_faults([fault("policy/header-value", message, "in YAML, | and > end in a line break; write |- or >-")])
+        raise_faults([fault("policy/header", message, "in YAML, | and > end in a line break; write |- or >-")])
     return value
 
 
@@ -243,12 +246,17 @@ HeaderValue = Annotated[
 """A string without control characters; ngrok's examples also give whole numbers."""
 
 
-def _once(headers: Mapping[str, Any]) -> Mapping[str, Any]:
-    seen: dict[str, str] = {}
-    for name in headers:
-        if (first := seen.setdefault(name.lower(), name)) != name:
-            message = f"{name!r} is the header {first!r} again: names are the same in any case (ERR_NGROK_2231)"
-            raise_faults([fault("policy/header-repeated", message, "keep one", [name])])
+Names = TypeVar("Names", bound=Mapping[str, Any] | tuple[str, ...])
+
+
+def _once(headers: Names) -> Names:
+    seen: set[str] = set()
+    for index, name in enumerate(headers):
+        if name.lower() in seen:
+            message = f"header {name!r} is there twice: names are the same in any case (ERR_NGROK_2231)"
+            place = name if isinstance(headers, Mapping) else index
+            raise_faults([fault("policy/duplicate", message, "keep one of them", [place])])
+        seen.add(name.lower())
     return headers
 
 
@@ -262,3 +270,6 @@ SettableHeaders = Annotated[
     Evaluated("template"),
 ]
 """1 to 10 headers, user-agent not among them; ``${…}`` is evaluated in the values."""
+
+SettableNames = Annotated[tuple[SettableHeader, ...], Field(min_length=1, max_length=10), AfterValidator(_once)]
+"""1 to 10 names of headers, user-agent not among them."""

@@ -101,9 +101,9 @@ def _told(item: Any, config: Mapping[str, Any]) -> InitErrorDetails | None:
 
 
 def _hint(kind: Any) -> str:
-    if kind in _MEANT:
+    if isinstance(kind, str) and kind in _MEANT:
         return f"it is called {_MEANT[kind]}"
-    near = difflib.get_close_matches(str(kind), ACTIONS, 1)
+    near = difflib.get_close_matches(str(kind).lower(), ACTIONS, 1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(ACTIONS))}"
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
-
 from apiops_components.models.policy.action import Action
-from apiops_components.models.policy.fields import SettableHeader, SettableHeaders
+from apiops_components.models.policy.fields import SettableHeaders, SettableNames
 
 __all__ = ["AddHeaders", "RemoveHeaders"]
 
@@ -35,5 +33,5 @@ class RemoveHeaders(Action):
     phases: ClassVar[frozenset[str]] = _HTTP
     result: ClassVar[str] = "remove_headers"
 
-    headers: tuple[SettableHeader, ...] = Field(min_length=1, max_length=10)
+    headers: SettableNames
     """1 to 10 names, in any case; not user-agent."""

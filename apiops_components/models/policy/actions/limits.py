@@ -31,7 +31,7 @@ class RateLimit(Action):
     """The only one there is."""
     capacity: _Count
     """Requests that a bucket takes in each period: 1 to 2,000,000,000."""
-    rate: Annotated[AnyDuration, Between("60s", "24h", "10s")]
+    rate: Annotated[AnyDuration, Between("60s", "24h", "10s", "policy/rate")]
     """Length of the period: 60s to 24h, a multiple of 10s."""
     bucket_key: tuple[Expression, ...] = Field(min_length=1, max_length=10)
     """Expressions (bare, without ``${}``) whose values name the bucket; 1 to 10: ``conn.client_ip``."""

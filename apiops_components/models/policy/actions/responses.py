@@ -47,7 +47,7 @@ class Deny(Action):
     def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:  # noqa: D102
         if phase == "on_tcp_connect" and self.status_code is not None:
             message = "deny takes no fields in on_tcp_connect: there is no HTTP yet (ERR_NGROK_2203)"
-            yield fault("policy/deny-field", message, "leave it out", ["status_code"])
+            yield fault("policy/deny-status", message, "leave it out", ["status_code"])
 
 
 class CloseConnection(Action):
