@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
 from pydantic_core import InitErrorDetails
@@ -24,7 +24,7 @@ from apiops_components.models.base import (
     fault,
     raise_faults,
 )
-from apiops_components.models.policy.document import TrafficPolicy
+from apiops_components.models.policy.document import PHASES, TrafficPolicy
 
 __all__ = ["AgentEndpoint", "CloudEndpoint", "Domain", "IPPolicy"]
 
@@ -69,6 +69,9 @@ def address(url: str) -> Address | None:
     if match["port"] and port is None:
         return None
     return Address(scheme, match["host"], port, rest[len(authority) :])
+
+
+_NOWHERE = Address("", "", None, "")
 
 
 class _Noted(KubernetesChecked):
@@ -145,19 +148,24 @@ class _Endpoint(_Noted):
             yield fault("ngrok/url-port", message, "leave the port out", ["url"])
 
     def _policy_faults(self, policy: TrafficPolicy, url: str, field: str) -> Iterator[InitErrorDetails]:
-        """Phases that the protocol does not have."""
-        found = address(url) or Address("", "", None, "")
-        for phase in ("on_tcp_connect", "on_http_request", "on_http_response", "on_event_stream_message"):
-            if not getattr(policy, phase, ()):
-                continue
+        """Phases and actions that the endpoint's protocol does not have."""
+        found = address(url) or _NOWHERE
+        tcp = found.scheme in _TCP_ONLY
+        for phase in PHASES:
             loc = ["trafficPolicy", field, phase]
-            if found.scheme in _TCP_ONLY and phase != "on_tcp_connect":
+            if not getattr(policy, phase):
+                continue
+            if tcp and phase != "on_tcp_connect":
                 message = f"a {found.scheme}:// endpoint runs on_tcp_connect only (ERR_NGROK_2230)"
                 yield fault("ngrok/phase", message, "", loc)
-            internal = found.host.endswith(".internal") and found.scheme not in _TCP_ONLY
-            if internal and phase == "on_tcp_connect":
+            if not tcp and found.host.endswith(".internal") and phase == "on_tcp_connect":
                 message = "an internal http(s) endpoint has no phase on_tcp_connect (ERR_NGROK_2262)"
                 yield fault("ngrok/phase", message, "", loc)
+        for phase, index, rule in policy.rules if found.scheme in ("http", "tcp") else ():
+            for number, step in enumerate(rule.actions):
+                if step.type == "terminate-tls":
+                    message = f"a {found.scheme}:// endpoint has no TLS to terminate (ERR_NGROK_2229)"
+                    yield fault("ngrok/tls", message, "", ["trafficPolicy", field, phase, index, "actions", number])
 
 
 def _is_host(text: str) -> bool:
@@ -216,12 +224,12 @@ class CloudEndpoint(_Endpoint):
         if policy is None:
             return
         yield from self._policy_faults(policy, url or "", field)
-        tcp = (address(url or "") or Address("", "", None, "")).scheme in _TCP_ONLY
-        phases = ("on_tcp_connect",) if tcp else ("on_tcp_connect", "on_http_request")
-        if not any(rule.ends for phase in phases for rule in getattr(policy, phase)):
+        # What these do is not known well enough to say that a request may pass them.
+        unknown = bool(policy.raw) or any(step.type == "ai-gateway" for step in policy.actions)
+        if not unknown and not policy.guaranteed_to_terminate():
             message = "a cloud endpoint's policy must be guaranteed to end each request (ERR_NGROK_2235)"
             action = "forward-internal, custom-response, deny or close-connection"
-            hint = f"end {phases[-1]} with a rule without expressions whose action is {action}"
+            hint = f"end it with a rule without expressions whose action is {action}"
             yield fault("ngrok/terminates", message, hint, ["trafficPolicy", field])
 
     def warnings(self) -> Iterator[Problem]:  # noqa: D102
@@ -335,9 +343,8 @@ class AgentEndpoint(_Endpoint):
 
 
 def _policy_warnings(policy: TrafficPolicy | None, prefix: str) -> Iterator[Problem]:
-    warnings: Any = getattr(policy, "warnings", None)
-    if warnings is not None:
-        yield from (problem.at(prefix=prefix) for problem in warnings())
+    if policy is not None:
+        yield from (problem.at(prefix=prefix) for problem in policy.warnings())
 
 
 class ResolvesTo(KubernetesModel):

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from apiops_components.errors import NotRunnable, Problem
 
@@ -13,6 +14,7 @@ __all__ = ["contents"]
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _MAX_BYTES = 256 * 1024 * 1024
+_PART = 1024 * 1024
 
 
 def contents(name: str) -> Iterator[tuple[str, bytes]]:
@@ -25,7 +27,7 @@ def contents(name: str) -> Iterator[tuple[str, bytes]]:
             has been given.
     """
     if name == "-":
-        yield "<stdin>", _bounded(sys.stdin.buffer.read(_MAX_BYTES + 1), "<stdin>")
+        yield "<stdin>", _bounded(sys.stdin.buffer, "<stdin>")
         return
     path = Path(name)
     try:
@@ -76,16 +78,22 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            return _bounded(stream.read(_MAX_BYTES + 1), str(path))
+            return _bounded(stream, str(path))
     except OSError as error:
         raise _unreadable(str(path), error) from None
 
 
-def _bounded(content: bytes, name: str) -> bytes:
-    if len(content) > _MAX_BYTES:
-        message = f"holds more than {_MAX_BYTES // 2**20} MiB"
-        raise NotRunnable(Problem(message, file=name, code="file/size", hint="check it in parts"))
-    return content
+def _bounded(stream: BinaryIO, name: str) -> bytes:
+    """All of it, read in parts: to ask for the bound at once would take that much memory for any file."""
+    parts: list[bytes] = []
+    size = 0
+    while part := stream.read(_PART):
+        parts.append(part)
+        size += len(part)
+        if size > _MAX_BYTES:
+            message = f"holds more than {_MAX_BYTES // 2**20} MiB"
+            raise NotRunnable(Problem(message, file=name, code="file/size", hint="check it in parts"))
+    return b"".join(parts) if len(parts) != 1 else parts[0]
 
 
 def _unreadable(name: str, error: OSError) -> NotRunnable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -93,12 +93,10 @@ def check_modelled(value: Mapping[str, Any], known: Modelled) -> tuple[tuple[Pro
             return tuple(problems), ()
         content = content[key]
     prefix = join_path(*known.path)
-    if known.model == _POLICY:
-        problems += (problem.at(prefix=prefix) for problem in _phases_as_mappings(content))
     metadata = value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     found, warnings = _against(known.model, content, prefix, name)
-    return _distinct([*problems, *found]), warnings
+    return (*problems, *found), warnings
 
 
 def _misplaced(key: str, path: str) -> str:
@@ -107,29 +105,7 @@ def _misplaced(key: str, path: str) -> str:
 
 def check_policy(value: Any) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
     """Problems and warnings of a bare traffic policy."""
-    found, warnings = _against(_POLICY, value, "", None)
-    return _distinct([*_phases_as_mappings(value), *found]), warnings
-
-
-def _phases_as_mappings(policy: Any) -> Iterator[Problem]:
-    for phase in _PHASES if isinstance(policy, Mapping) else ():
-        if isinstance(policy.get(phase), Mapping):
-            message = "received invalid value of type 'map' for traffic policy rule array (ERR_NGROK_2236)"
-            yield Problem(message, phase, "policy/phase", "a phase is a list of rules: put '- ' before the first key")
-
-
-def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
-    """Each path once where the first problem explains the others: a phase that is a mapping."""
-    told = {problem.path for problem in problems if problem.code == "policy/phase"}
-    return tuple(
-        problem
-        for problem in dict.fromkeys(problems)
-        if problem.code == "policy/phase" or not any(_within(problem.path, path) for path in told)
-    )
-
-
-def _within(path: str, outer: str) -> bool:
-    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
+    return _against(_POLICY, value, "", None)
 
 
 def _against(model: str, value: Any, prefix: str, name: Any) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
