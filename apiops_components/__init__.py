@@ -75,7 +75,19 @@ if TYPE_CHECKING:
         UrlRewrite,
         VerifyWebhook,
     )
-    from apiops_components.models.policy.document import Policy, Rule, TrafficPolicy
+    from apiops_components.models.policy.document import Rule, TrafficPolicy
+    from apiops_components.models.policy.expression import (
+        all_of,
+        any_of,
+        client_ip,
+        conn,
+        endpoint,
+        now,
+        req,
+        res,
+        result,
+        var,
+    )
     from apiops_components.models.policy.factories.answers import (
         close_connection,
         deny,
@@ -108,15 +120,11 @@ if TYPE_CHECKING:
     )
     from apiops_components.models.policy.factories.limits import (
         circuit_breaker,
-        client_ip,
         owasp_request,
         owasp_response,
         rate_limit,
     )
-    from apiops_components.models.policy.factories.rules import (
-        rule,
-        secret,
-    )
+    from apiops_components.models.policy.factories.rules import Policy, rule, secret
     from apiops_components.models.probe import HttpProbe, TcpProbe
     from apiops_components.models.route import Backend, Route
     from apiops_components.models.workload import Autoscale, Workload
@@ -155,14 +163,15 @@ _MODULES = {
     "RawAction Redirect RemoveHeaders Replacement RequestBodyFindReplace "
     "ResponseBodyFindReplace RestrictIps Saml SetVars SseFindReplace TerminateTls "
     "UrlRewrite VerifyWebhook",
-    "models.policy.document": "Policy Rule TrafficPolicy",
+    "models.policy.document": "Rule TrafficPolicy",
+    "models.policy.expression": "all_of any_of client_ip conn endpoint now req res result var",
     "models.policy.factories.answers": "close_connection deny redirect respond",
     "models.policy.factories.changes": "add_headers compress remove_headers replace_in_events replace_in_request "
     "replace_in_response rewrite",
     "models.policy.factories.elsewhere": "forward_to http_request log set_vars",
     "models.policy.factories.identity": "allow_ips basic_auth deny_ips jwt oauth openid_connect verify_webhook",
-    "models.policy.factories.limits": "circuit_breaker client_ip owasp_request owasp_response rate_limit",
-    "models.policy.factories.rules": "rule secret",
+    "models.policy.factories.limits": "circuit_breaker owasp_request owasp_response rate_limit",
+    "models.policy.factories.rules": "Policy rule secret",
     "models.probe": "HttpProbe TcpProbe",
     "models.route": "Backend Route",
     "models.workload": "Autoscale Workload",
@@ -257,15 +266,19 @@ __all__ = [
     "Waiver",
     "Workload",
     "add_headers",
+    "all_of",
     "allow_ips",
+    "any_of",
     "basic_auth",
     "circuit_breaker",
     "client_ip",
     "close_connection",
     "cluster_of",
     "compress",
+    "conn",
     "deny",
     "deny_ips",
+    "endpoint",
     "forward_to",
     "gitops_specs",
     "http_request",
@@ -274,6 +287,7 @@ __all__ = [
     "load_environment",
     "load_secrets",
     "log",
+    "now",
     "oauth",
     "openid_connect",
     "owasp_request",
@@ -287,11 +301,15 @@ __all__ = [
     "replace_in_events",
     "replace_in_request",
     "replace_in_response",
+    "req",
+    "res",
     "respond",
+    "result",
     "rewrite",
     "rule",
     "secret",
     "set_vars",
+    "var",
     "verify_webhook",
 ]
 

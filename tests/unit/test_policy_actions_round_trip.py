@@ -45,7 +45,7 @@ def test_json_and_yaml_give_the_same_policy(policy):
 def test_the_strategies_reach_every_action():
     seen = set()
 
-    @settings(deadline=None, max_examples=400, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(deadline=None, max_examples=1000, database=None, derandomize=True, phases=[Phase.generate])
     @given(st.one_of(*map(policies.actions, PHASES), policies.logins()))
     def look(step):
         seen.add(step.type)

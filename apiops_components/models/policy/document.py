@@ -29,7 +29,7 @@ from apiops_components.models.policy.order import guaranteed_to_terminate, repea
 from apiops_components.models.policy.terms import text_of
 from apiops_components.models.policy.union import AnyAction, parse
 
-__all__ = ["PHASES", "Policy", "Rule", "TrafficPolicy"]
+__all__ = ["PHASES", "Rule", "TrafficPolicy"]
 
 
 def _rule_name(name: Any) -> Any:
@@ -222,26 +222,6 @@ class TrafficPolicy(CheckedModel):
         ]
         return (*self._legacy, *found)
 
-    @classmethod
-    def on_connect(cls, *steps: Action | Rule) -> Self:
-        """A policy for connections, before anything of a request is known; ``steps`` as in `on_request`."""
-        return cls(on_tcp_connect=_as_rules(steps))
-
-    @classmethod
-    def on_request(cls, *steps: Action | Rule) -> Self:
-        """A policy for requests: rules as given; actions next to each other are one rule, without a condition."""
-        return cls(on_http_request=_as_rules(steps))
-
-    @classmethod
-    def on_response(cls, *steps: Action | Rule) -> Self:
-        """A policy for responses; ``steps`` as in `on_request`."""
-        return cls(on_http_response=_as_rules(steps))
-
-    @classmethod
-    def on_event(cls, *steps: Action | Rule) -> Self:
-        """A policy for the messages of event streams; ``steps`` as in `on_request`."""
-        return cls(on_event_stream_message=_as_rules(steps))
-
     def __add__(self, other: TrafficPolicy) -> TrafficPolicy:
         """The rules of both, in each phase those of the first before those of the second."""
         phases = {phase: (*getattr(self, phase), *getattr(other, phase)) for phase in PHASES}
@@ -259,22 +239,6 @@ class TrafficPolicy(CheckedModel):
 
     def __bool__(self) -> bool:
         return any(getattr(self, phase) for phase in PHASES)
-
-
-Policy = TrafficPolicy
-"""The short name, for the short way of writing."""
-
-
-def _as_rules(steps: Sequence[Action | Rule]) -> tuple[Rule, ...]:
-    groups: list[Rule | list[Action]] = []
-    for step in steps:
-        if isinstance(step, Rule):
-            groups.append(step)
-        elif groups and isinstance(groups[-1], list):
-            groups[-1].append(step)
-        else:
-            groups.append([step])
-    return tuple(group if isinstance(group, Rule) else Rule(actions=tuple(group)) for group in groups)
 
 
 def _faults_beside(document: Mapping[str, Any], found: Sequence[InitErrorDetails]) -> Iterator[InitErrorDetails]:

@@ -135,7 +135,7 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 Template = Annotated[str, Field(min_length=1), Evaluated("template")]
 """Text in which ngrok evaluates each ``${…}``."""
 
-Expression = Annotated[str, BeforeValidator(text_of), Field(min_length=1), Evaluated("expression")]
+Expression = Annotated[str, Field(min_length=1), BeforeValidator(text_of), Evaluated("expression")]
 """Bare CEL, without ``${}``; a term of `expression` is taken too."""
 
 Json = Annotated[JsonValue, Evaluated("template")]

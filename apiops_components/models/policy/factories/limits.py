@@ -6,19 +6,16 @@ from collections.abc import Sequence
 
 from apiops_components.models.policy.actions import CircuitBreaker, OwaspCrsRequest, OwaspCrsResponse, RateLimit
 from apiops_components.models.policy.factories.rules import several
+from apiops_components.models.policy.terms import Term
 
-__all__ = ["circuit_breaker", "client_ip", "owasp_request", "owasp_response", "rate_limit"]
-
-
-client_ip = "conn.client_ip"
-"""The address of the client's connection, for `rate_limit`."""
+__all__ = ["circuit_breaker", "owasp_request", "owasp_response", "rate_limit"]
 
 
 def rate_limit(
     capacity: int,
     *,
     per: str = "1m",
-    by: str | Sequence[str] = client_ip,
+    by: str | Term | Sequence[str | Term] = "conn.client_ip",
     name: str | None = None,
     enforce: bool | None = None,
 ) -> RateLimit:
@@ -27,7 +24,7 @@ def rate_limit(
     Args:
         capacity: Requests in a period, 1 to 2,000,000,000.
         per: The period, 60s to 24h, a multiple of 10s.
-        by: Bare CEL whose values name the bucket, 1 to 10.
+        by: What names the bucket, in bare CEL or built, 1 to 10; the client's address by default.
         name: Shown in ngrok's events; says the limit by default.
         enforce: False counts without refusing; true by default.
     """
