@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -57,6 +58,8 @@ def command(paths: tuple[str, ...], form: str, as_: Any, crds: tuple[str, ...]) 
         unreadable += checked.unreadable
         if form == "text":
             _print(checked.results)
+    if not (results or unreadable):
+        unreadable.append(Problem("there is no document to check", file=", ".join(paths), code="file/empty"))
     count = Counter(result.status for result in results)
     summary = {
         "documents": len(results),
@@ -106,7 +109,7 @@ def _print(results: Sequence[Result]) -> None:
         if result.status == "skipped":
             name = "/".join(filter(None, (result.namespace, result.name)))
             what = " ".join(filter(None, (result.api_version, result.kind, name)))
-            hint = "unknown kind; --crd PATH names its definition"
+            hint = "not modelled; --crd PATH adds its definition"
             click.secho(f"skipped  {result.file}: {what}: {hint}", fg="yellow")
         for problem in result.problems:
             click.secho(f"invalid  {problem}", fg="red")
@@ -124,7 +127,7 @@ def _sarif(results: Sequence[Result], unreadable: Sequence[Problem]) -> dict[str
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": Path(problem.file).as_posix()},
+                        "artifactLocation": {"uri": quote(Path(problem.file).as_posix())},
                         "region": {"startLine": max(problem.line, 1)},
                     }
                 }

@@ -114,7 +114,7 @@ def _texts(pairs: Any, path: str) -> Iterator[Problem]:
         if not isinstance(value, str) and value is not None:
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             hint = f'quote it: "{shown}"' if isinstance(value, int | float) else ""
-            yield Problem(f"a string is expected, got {value!r}", below(path, key), "schema/type", hint)
+            yield Problem(f"a string is expected, got {value!r}", below(path, key), "schema/string-type", hint)
 
 
 def check_labels(labels: Any, path: str) -> Iterator[Problem]:

@@ -87,7 +87,7 @@ def check_modelled(value: Mapping[str, Any], known: Modelled) -> tuple[tuple[Pro
                 Problem("unknown field", below(parent, other), "schema/unknown-field", _misplaced(other, path))
                 for other in sorted(content.keys() - {key})
             )
-        if not isinstance(content, Mapping) or content.get(key) is None:
+        if not isinstance(content, Mapping) or key not in content:
             if not (known.beside and key == "spec" and known.beside.keys() & value.keys()):
                 problems.append(Problem("required, but missing", path, "schema/required"))
             return tuple(problems), ()

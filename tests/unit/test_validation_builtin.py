@@ -176,8 +176,8 @@ REFUSED: list[tuple[str, str, Any, str, str]] = [
     ("Deployment", "metadata/namespace", "A", "metadata.namespace", "name/dns-label"),
     ("Deployment", "metadata/labels/a b", "c", 'metadata.labels["a b"]', "label/key"),
     ("Deployment", "metadata/labels/a", "-", "metadata.labels.a", "label/value"),
-    ("Deployment", "metadata/labels/a", True, "metadata.labels.a", "schema/type"),
-    ("Deployment", "metadata/annotations/a", 1, "metadata.annotations.a", "schema/type"),
+    ("Deployment", "metadata/labels/a", True, "metadata.labels.a", "schema/string-type"),
+    ("Deployment", "metadata/annotations/a", 1, "metadata.annotations.a", "schema/string-type"),
     ("Deployment", "metadata/label", {}, "metadata.label", "schema/unknown-field"),
     ("Deployment", "metadata/annotations/a", "x" * 262_144, "metadata.annotations", "metadata/annotations"),
     # workloads
