@@ -86,9 +86,9 @@ def load_all(text: str | bytes, file: str = "") -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise NotRunnable(
-            Problem(f"not readable as YAML: {what}", code="yaml/syntax", file=file, line=mark.line + 1 if mark else 0)
-        ) from None
+        hint = _QUOTED if "scanning a tag" in what else ""
+        line = mark.line + 1 if mark else 0
+        raise NotRunnable(Problem(f"not readable as YAML: {what}", "", "yaml/syntax", hint, file, line)) from None
 
 
 class _Extent(NamedTuple):
@@ -126,7 +126,7 @@ class _Composer:
             return self._alias(event, depth)
         else:
             if event.tag not in _COLLECTION_TAGS:
-                raise self._problem(event, f"unknown tag {event.tag}")
+                raise self._problem(event, f"unknown tag {event.tag}", hint=_QUOTED)
             read = self._sequence if isinstance(event, yaml.SequenceStartEvent) else self._mapping
             value, extent = read(path, depth)
         self._count(event, 1)
@@ -160,7 +160,7 @@ class _Composer:
             if type(value) not in _TAGS[tag]:
                 raise self._problem(event, f"{event.value!r} is not of the type that its tag {tag} says")
         else:
-            raise self._problem(event, f"unknown tag {tag}")
+            raise self._problem(event, f"unknown tag {tag}", hint=_QUOTED)
         if isinstance(value, float) and not math.isfinite(value):
             raise self._problem(event, f"JSON has no {event.value}, so Kubernetes has not either")
         return value
@@ -220,14 +220,15 @@ class _Composer:
             found.update(part)
         return found
 
-    def _problem(self, event: Any, message: str, path: str = "") -> NotRunnable:
-        return NotRunnable(Problem(message, path, "yaml/content", file=self._file, line=_line(event)))
+    def _problem(self, event: Any, message: str, path: str = "", hint: str = "") -> NotRunnable:
+        return NotRunnable(Problem(message, path, "yaml/content", hint, file=self._file, line=_line(event)))
 
 
 def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
+_QUOTED = "text that begins with ! stands in quotes: '!(a in b)'"
 _STRING_TAG = "tag:yaml.org,2002:str"
 _TAGS: Mapping[str, tuple[type, ...]] = {
     "tag:yaml.org,2002:int": (int,),

@@ -9,6 +9,9 @@ import click
 
 from apiops_components.cli.output import print_json
 
+# What there is beside models, to make them.
+_FUNCTIONS = ("models.policy.factories", "models.policy.expression")
+
 
 @click.command("schema")
 @click.argument("model", required=False)
@@ -21,6 +24,7 @@ def command(model: str | None) -> int:
     from apiops_components.models.docs import documented_schema  # noqa: PLC0415
 
     homes = {name: home for name, home in public._HOME.items() if home.startswith("models.")}  # noqa: SLF001
+    homes = {name: home for name, home in homes.items() if not home.startswith(_FUNCTIONS)}
     if model is None:
         for name in sorted(homes):
             click.echo(name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import gc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,14 +12,11 @@ from urllib.parse import quote
 import click
 
 from apiops_components.cli.options import no_color_option
-from apiops_components.cli.output import print_json, show_problems
+from apiops_components.cli.output import print_json, show_problems, show_warnings
 from apiops_components.errors import NotRunnable, Problem
 
 if TYPE_CHECKING:
     from apiops_components.validation import Result
-
-_ENDINGS = (".yaml", ".yml", ".json")
-_STDIN = "-"
 
 
 @click.command("validate")
@@ -33,28 +30,34 @@ _STDIN = "-"
     show_default=True,
     help="Take each document for a bare traffic policy, or recognise it.",
 )
+@click.option(
+    "--crd",
+    "crds",
+    multiple=True,
+    metavar="PATH",
+    help="File or folder with CustomResourceDefinitions: their kinds are checked too, CEL rules included. Repeatable.",
+)
 @no_color_option
-def command(paths: tuple[str, ...], form: str, as_: Any) -> int:
+def command(paths: tuple[str, ...], form: str, as_: Any, crds: tuple[str, ...]) -> int:
     """Check manifests and traffic-policy documents written by anyone.
 
     PATH is a file of YAML or JSON with any number of documents, a folder (walked for .yaml, .yml and .json), or - for
-    stdin. Documents of a kind that is not known are skipped, and counted. Exit 1 where a document is invalid, 2 where
-    a file could not be read.
+    stdin. Checked are the kinds of the Gateway API, ngrok and Argo CD, Kubernetes' own, and those of --crd. Documents
+    of another kind are skipped, and counted. Exit 1 where a document is invalid, 2 where a file could not be read.
     """
-    from apiops_components.documents import load_all  # noqa: PLC0415
-    from apiops_components.validation import validate  # noqa: PLC0415
+    from apiops_components.validation.stream import check_files  # noqa: PLC0415
 
+    # Nothing here makes cycles, and walking over all that was found costs more than all else.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     results: list[Result] = []
     unreadable: list[Problem] = []
-    for name in paths:
-        for file in _files(name):
-            try:
-                content = _content(file)
-                results += (
-                    result for document in load_all(content, _shown(file)) for result in validate(document, as_)
-                )
-            except NotRunnable as error:
-                unreadable += error.problems
+    for checked in check_files(paths, as_, crds):
+        results += checked.results
+        unreadable += checked.unreadable
+        if form == "text":
+            _print(checked.results)
     if not (results or unreadable):
         unreadable.append(Problem("there is no document to check", file=", ".join(paths), code="file/empty"))
     count = Counter(result.status for result in results)
@@ -67,44 +70,18 @@ def command(paths: tuple[str, ...], form: str, as_: Any) -> int:
     if form == "json":
         print_json({"summary": summary, "documents": [_json(r) for r in results]} | _unreadable_json(unreadable))
     elif form == "sarif":
-        print_json(_sarif([*(p for r in results for p in r.problems), *unreadable]))
+        print_json(_sarif(results, unreadable))
     else:
-        _print(results, summary)
+        text = f"{summary['documents']} documents: {summary['valid']} valid, {summary['invalid']} invalid"
+        click.echo(f"{text}, {summary['skipped']} skipped")
     show_problems(unreadable)
     if unreadable:
         return NotRunnable.exit_code
     return 1 if count["invalid"] else 0
 
 
-def _files(name: str) -> list[str]:
-    """Every file that a PATH stands for; what is no folder is read, such as a pipe."""
-    path = Path(name)
-    if name == _STDIN or not path.is_dir():
-        return [name]
-    return sorted(str(file) for file in path.rglob("*") if file.suffix in _ENDINGS and file.is_file()) or [name]
-
-
-def _shown(file: str) -> str:
-    return "<stdin>" if file == _STDIN else file
-
-
-def _content(name: str) -> bytes:
-    if name == _STDIN:
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except FileNotFoundError:
-        problem = Problem("there is no such file or folder", file=name, code="file/missing")
-    except IsADirectoryError:
-        message = f"the folder holds no file ending in {', '.join(_ENDINGS)}"
-        problem = Problem(message, file=name, code="file/none")
-    except OSError as error:
-        problem = Problem(f"cannot be read: {error.strerror}", file=name, code="file/unreadable")
-    raise NotRunnable(problem)
-
-
 def _json(result: Result) -> dict[str, Any]:
-    return {
+    found = {
         "file": result.file,
         "index": result.index,
         "apiVersion": result.api_version,
@@ -112,11 +89,13 @@ def _json(result: Result) -> dict[str, Any]:
         "namespace": result.namespace,
         "name": result.name,
         "status": result.status,
-        "errors": [
-            {"path": p.path, "code": p.code, "message": p.message, "hint": p.hint, "line": p.line}
-            for p in result.problems
-        ],
+        "errors": _problems_json(result.problems),
     }
+    return found | {"warnings": _problems_json(result.warnings)} if result.warnings else found
+
+
+def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [{"path": p.path, "code": p.code, "message": p.message, "hint": p.hint, "line": p.line} for p in problems]
 
 
 def _unreadable_json(unreadable: Sequence[Problem]) -> dict[str, Any]:
@@ -125,45 +104,55 @@ def _unreadable_json(unreadable: Sequence[Problem]) -> dict[str, Any]:
     return {"unreadable": [{"file": p.file, "line": p.line, "code": p.code, "message": p.message} for p in unreadable]}
 
 
-def _print(results: Sequence[Result], summary: dict[str, int]) -> None:
+def _print(results: Sequence[Result]) -> None:
     for result in results:
         if result.status == "skipped":
             name = "/".join(filter(None, (result.namespace, result.name)))
-            click.secho(f"skipped  {result.file}: {result.api_version} {result.kind} {name}: not modelled", fg="yellow")
+            what = " ".join(filter(None, (result.api_version, result.kind, name)))
+            hint = "not modelled; --crd PATH adds its definition"
+            click.secho(f"skipped  {result.file}: {what}: {hint}", fg="yellow")
         for problem in result.problems:
             click.secho(f"invalid  {problem}", fg="red")
-    text = f"{summary['documents']} documents: {summary['valid']} valid, {summary['invalid']} invalid"
-    click.echo(f"{text}, {summary['skipped']} skipped")
+        show_warnings(result.warnings)
 
 
-def _sarif(problems: Sequence[Problem]) -> dict[str, Any]:
+def _sarif(results: Sequence[Result], unreadable: Sequence[Problem]) -> dict[str, Any]:
+    found = [*_levels(results), *(("error", problem) for problem in unreadable)]
+    rules = [{"id": code} for code in sorted({problem.code for _, problem in found})]
+    places = [
+        {
+            "ruleId": problem.code,
+            "level": level,
+            "message": {"text": _text(problem)},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": quote(Path(problem.file).as_posix())},
+                        "region": {"startLine": max(problem.line, 1)},
+                    }
+                }
+            ],
+        }
+        for level, problem in found
+    ]
+    driver = {"name": "apiopsctl", "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "apiopsctl",
-                        "rules": [{"id": code} for code in sorted({problem.code for problem in problems})],
-                    }
-                },
-                "results": [
-                    {
-                        "ruleId": problem.code,
-                        "level": "error",
-                        "message": {"text": str(Problem(problem.message, problem.path, problem.code, problem.hint))},
-                        "locations": [
-                            {
-                                "physicalLocation": {
-                                    "artifactLocation": {"uri": quote(Path(problem.file).as_posix())},
-                                    "region": {"startLine": max(problem.line, 1)},
-                                }
-                            }
-                        ],
-                    }
-                    for problem in problems
-                ],
-            }
-        ],
+        "runs": [{"tool": {"driver": driver}, "results": places}],
     }
+
+
+def _levels(results: Sequence[Result]) -> Iterator[tuple[str, Problem]]:
+    for result in results:
+        yield from (("error", problem) for problem in result.problems)
+        yield from (("warning", problem) for problem in result.warnings)
+        if result.status == "skipped":
+            message = f"skipped: {result.api_version} {result.kind} is not known"
+            yield "note", Problem(message, code="object/skipped", file=result.file)
+
+
+def _text(problem: Problem) -> str:
+    place = ": ".join(filter(None, (problem.document, problem.path)))
+    text = f"{place}: {problem.message}" if place else problem.message
+    return f"{text} ({problem.hint})" if problem.hint else text

@@ -51,6 +51,13 @@ class ApiSpec(CheckedModel):
                 "",
                 ["policy", "on_tcp_connect"],
             )
+        if self.policy.on_event_stream_message:
+            yield fault(
+                "api/phase",
+                "ngrok's operator drops on_event_stream_message from a route's policy, and refuses it on a Gateway",
+                "change the events in the backend",
+                ["policy", "on_event_stream_message"],
+            )
         if self.name.endswith("-gateway"):
             message = f"{self.name!r}: names with this end are kept for the policies of Gateways"
             yield fault("api/name", message, "choose another name", ["name"])

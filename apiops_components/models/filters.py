@@ -271,11 +271,13 @@ class Filter(KubernetesChecked):
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         for kind, attribute in _FILTER_FIELDS.items():
-            field = to_camel(attribute)
             value = getattr(self, attribute)
-            if kind == self.type and value is None:
+            if (kind == self.type) == (value is not None):
+                continue
+            field = to_camel(attribute)
+            if value is None:
                 yield fault("gateway/filter-field", f"filter.{field} must be specified for {kind} filter.type")
-            if kind != self.type and value is not None:
+            else:
                 yield fault(
                     "gateway/filter-field",
                     f"filter.{field} must be nil if the filter.type is not {kind}",

@@ -12,15 +12,19 @@ __all__ = ["policy_document", "policy_object"]
 
 
 def policy_document(policy: TrafficPolicy) -> dict[str, Any]:
-    """The policy as ngrok reads it; phases without rules are left out."""
-    return {phase: [_rule(rule) for rule in getattr(policy, phase)] for phase in PHASES if getattr(policy, phase)}
+    """The policy as ngrok reads it, equal to the document that it was read from, names of old excepted."""
+    return {
+        phase: [_rule(rule, as_written=True) for rule in getattr(policy, phase)]
+        for phase in PHASES
+        if getattr(policy, phase) or phase in policy.model_fields_set
+    }
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule, *, as_written: bool = False) -> dict[str, Any]:
     rendered: dict[str, Any] = {}
     if rule.name is not None:
         rendered["name"] = rule.name
-    if rule.expressions:
+    if rule.expressions or (as_written and "expressions" in rule.model_fields_set):
         rendered["expressions"] = list(rule.expressions)
     rendered["actions"] = [_plain(document(step)) for step in rule.actions]
     return rendered

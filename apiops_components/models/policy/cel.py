@@ -1,24 +1,46 @@
 """Expressions: parsed and type-checked by Google's CEL with ngrok's variables and functions.
 
 The cluster takes any text as an expression, and ngrok refuses a wrong one late; so each is checked here, when the
-rule is made. Each distinct text is compiled once a phase.
+policy is made. Each distinct text is compiled once a phase; what a place may read (`Scope`) is looked up afterwards in
+what the compiled expression reads.
 """
 
 from __future__ import annotations
 
-import difflib
+import ipaddress
 import re
-from collections.abc import Iterator
-from functools import cache, lru_cache
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import fault
-from apiops_components.models.policy.functions import METHODS, functions
-from apiops_components.models.policy.variables import variables
+from apiops_components.models.policy.diagnosis import (
+    TOO_DEEP,
+    Problem,
+    closing_brace,
+    diagnosed,
+    excerpt,
+    masked,
+    nearest,
+)
+from apiops_components.models.policy.environment import ANY, HAS, KEY, SLOTS, environment
+from apiops_components.models.policy.syntax import Read, calls, reads, tree
+from apiops_components.models.policy.variables import RETRY, variables
 
-__all__ = ["compile_expression", "expression_fault", "is_pattern", "literal", "template_faults"]
+__all__ = [
+    "Scope",
+    "compile_expression",
+    "expression_fault",
+    "is_pattern",
+    "kind_of_expression",
+    "kind_of_value",
+    "literal",
+    "retry_scope",
+    "template_faults",
+]
 
 
 def literal(text: str) -> str:
@@ -37,71 +59,204 @@ def _escaped(character: str) -> str:
     return character
 
 
+# --- what a place may read -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Scope:
+    """What exists where an expression stands: grows with the actions of a phase, in the order in which they run."""
+
+    phase: str
+    """The phase."""
+    known: bool = True
+    """False where what ran before is not known: then everything that may exist does."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """The variables set so far and their types; ``dyn`` where it cannot be told."""
+    results: set[str] = field(default_factory=set)
+    """The actions that ran so far, by their name below ``actions.ngrok``."""
+    unknown: set[str] = field(default_factory=set)
+    """The same of actions whose results are not known."""
+    retrying: bool = False
+    """Whether this is a ``retry_condition``, which sees the attempts."""
+
+    def set(self, name: str, value: Any) -> None:
+        """After ``set-vars`` gave this value, as a document writes it, to a variable."""
+        kind = kind_of_value(value, self)
+        self.variables[name] = kind if self.variables.get(name, kind) == kind else "dyn"
+
+
+def _scope(scope: Scope | str) -> Scope:
+    return Scope(scope, known=False) if isinstance(scope, str) else scope
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
 def expression_fault(
-    text: str, phase: str, loc: tuple[str | int, ...] = (), *, condition: bool = True
+    text: str, scope: Scope | str, loc: tuple[str | int, ...] = (), *, condition: bool = True
 ) -> InitErrorDetails | None:
     """What is wrong with an expression, or None; a condition must be a boolean."""
-    problem = _check(text, phase, condition=condition)
-    return fault("policy/expression", problem[0], problem[1], loc) if problem else None
+    kind, problem = _check(text, _scope(scope))
+    if problem is None and condition and kind not in ("bool", "dyn"):
+        problem = Problem(f"a condition is true or false, this is of type {kind}", 0, "compare it with something")
+    if problem is None:
+        return None
+    return fault("policy/expression", f"{problem.what}\n{excerpt(text, problem.offset)}", problem.hint, loc)
 
 
-def template_faults(text: str, phase: str, loc: tuple[str | int, ...] = ()) -> Iterator[InitErrorDetails]:
+def template_faults(text: str, scope: Scope | str, loc: tuple[str | int, ...] = ()) -> Iterator[InitErrorDetails]:
     """What is wrong with the ``${…}`` parts of a text."""
-    for expression in _interpolations(text):
+    if "${" not in text:
+        return
+    for start, expression in _interpolations(text):
         if expression is None:
-            yield fault("policy/template", f"'${{' without its '}}' in {text!r}", "", loc)
-        elif problem := _check(expression, phase, condition=False):
-            yield fault("policy/template", problem[0], problem[1], loc)
+            problem: Problem | None = Problem("'${' without its '}'", start, "a } inside quotes does not close it")
+            start = 0  # noqa: PLW2901
+        else:
+            start += 2  # noqa: PLW2901
+            _, problem = _check(expression, _scope(scope))
+        if problem is not None:
+            message = f"{problem.what}\n{excerpt(text, start + problem.offset)}"
+            yield fault("policy/template", message, problem.hint, loc)
 
 
-def _interpolations(text: str) -> Iterator[str | None]:
-    """The expressions inside ``${…}``; a brace inside a string or a nested brace does not end one. None: no end."""
+def _interpolations(text: str) -> Iterator[tuple[int, str | None]]:
+    """Each ``${…}``: where it starts and its expression, None where it does not end; braces nest, strings hide them."""
     start = text.find("${")
     while start >= 0:
-        depth, quote, position = 1, "", start + 2
-        while position < len(text) and depth:
-            character = text[position]
-            if quote:
-                if character == "\\":
-                    position += 1
-                elif character == quote:
-                    quote = ""
-            elif character in "'\"":
-                quote = character
-            else:
-                depth += {"{": 1, "}": -1}.get(character, 0)
-            position += 1
-        if depth:
-            yield None
+        end = closing_brace(text, start + 2)
+        if end < 0:
+            yield start, None
             return
-        yield text[start + 2 : position - 1]
-        start = text.find("${", position)
+        yield start, text[start + 2 : end]
+        start = text.find("${", end)
 
 
-def is_pattern(text: str) -> bool:
-    """Whether this is a regular expression as CEL's ``matches`` takes it (RE2)."""
-    try:
-        found = compile_expression(f"''.matches({literal(text)})", "on_http_request").eval(data={})
-    except RuntimeError:
-        return False
-    return bool(found.type().name() == "BOOL")
+# --- types -----------------------------------------------------------------------------------------------------------
+
+
+def kind_of_expression(text: str, scope: Scope | str) -> str:
+    """The type of an expression's value, as CEL writes it; ``dyn`` where it is wrong or cannot be told."""
+    kind, problem = _check(text, _scope(scope))
+    return "dyn" if problem else kind
+
+
+def kind_of_value(value: Any, scope: Scope | str) -> str:
+    """The type of a value of a document: text that is one ``${…}`` from end to end has the type of its expression."""
+    if isinstance(value, str):
+        parts = list(_interpolations(value))
+        whole = len(parts) == 1 and parts[0][1] is not None and value == f"${{{parts[0][1]}}}"
+        return kind_of_expression(parts[0][1] or "", scope) if whole else "string"
+    for python, kind in ((bool, "bool"), (int, "int"), (float, "double")):
+        if isinstance(value, python):
+            return kind
+    if isinstance(value, Mapping):
+        return "map<string, dyn>"
+    return "list<dyn>" if isinstance(value, list | tuple) else "dyn"
+
+
+# --- checking --------------------------------------------------------------------------------------------------------
+
+
+class _Checked(NamedTuple):
+    kind: str
+    reads: tuple[Read, ...] = ()
+    """Those that depend on what ran before."""
+    problem: Problem | None = None
+
+
+_MOST = 100_000
+"""Characters in an expression; the limit of Google's CEL."""
+
+
+def _check(text: str, scope: Scope) -> tuple[str, Problem | None]:
+    """The type of an expression, and what is wrong with it in this place."""
+    if scope.unknown and "actions" in text:
+        text = _without_unknown(text, scope.unknown)
+        checked = _checked(text, scope.phase, replaced=True)
+    else:
+        checked = _checked(text, scope.phase)
+    if checked.problem or not checked.reads or not scope.known:
+        return checked.kind, checked.problem
+    for read in checked.reads:
+        if problem := _missing(read, scope):
+            return checked.kind, problem
+    typed = tuple(
+        (read.offset, slot)
+        for read in checked.reads
+        if read.name == "vars" and read.fields and (slot := SLOTS.get(scope.variables.get(read.fields[0], "dyn")))
+    )
+    return _typed(text, scope.phase, typed) if typed else (checked.kind, None)
+
+
+def _without_unknown(text: str, names: set[str]) -> str:
+    """The text with results of unknown actions replaced by something of any type, everything else where it was."""
+    for found in _RESULT.finditer(masked(text)):
+        if found.group(1) in names:
+            text = text[: found.start()] + ANY.ljust(len(found.group())) + text[found.end() :]
+    return text
+
+
+_RESULT = re.compile(r"\bactions\s*\.\s*ngrok\s*\.\s*(\w+)")
 
 
 @lru_cache(maxsize=65536)
-def _check(text: str, phase: str, *, condition: bool) -> tuple[str, str] | None:
-    """Message and hint of what is wrong, or None."""
+def _checked(text: str, phase: str, *, replaced: bool = False) -> _Checked:
     if not text.strip():
-        return "the expression is empty", "leave it out to match everything"
+        hint = "leave it out; a rule without expressions matches everything"
+        return _Checked("dyn", problem=Problem("the expression is empty", 0, hint))
+    if (half := re.search("[\ud800-\udfff]", text)) is not None:
+        return _Checked("dyn", problem=Problem("half a character, which no text can hold", half.start()))
+    if len(text) > _MOST:
+        return _Checked("dyn", problem=Problem(f"longer than {_MOST:,} characters", 0))
+    if not replaced and _RESERVED.search(text) and (reserved := _RESERVED.search(masked(text))):
+        return _Checked("dyn", problem=Problem(f"unknown name {reserved.group()!r}", reserved.start()))
+    prepared, inserted = _prepared(text, phase)
+    kind, problem, compiled = _compiled(prepared, phase)
+    if problem:
+        problem = problem._replace(offset=_original(problem.offset, inserted))
+        return _Checked(kind, problem=problem)
+    # The tree costs as much as compiling, and most expressions have nothing in it that is asked for.
+    depending, constants = _DEPENDING.search(text), _CONSTANTS.search(text)
+    if not depending and not constants:
+        return _Checked(kind)
     try:
-        compiled = compile_expression(text, phase)
+        found = tree(compiled)
+    except RecursionError:
+        return _Checked(kind, problem=TOO_DEEP)
+    if constants and (problem := _wrong_constant(found)):
+        return _Checked(kind, problem=problem._replace(offset=_original(problem.offset, inserted)))
+    wanted = [read for read in reads(found) if _depends(read, phase)] if depending else []
+    placed = (replace(read, offset=_original(read.offset, inserted)) for read in wanted)
+    return _Checked(kind, tuple(sorted(placed, key=lambda read: read.offset)))
+
+
+_DEPENDING = re.compile(r"vars|actions|attempt|tls")
+_CONSTANTS = re.compile(r"matches|inCidrRange")
+
+
+@lru_cache(maxsize=65536)
+def _typed(text: str, phase: str, slots: tuple[tuple[int, str], ...]) -> tuple[str, Problem | None]:
+    """The check once more, with variables of known types in the place of ``vars``."""
+    changed = text
+    for offset, slot in slots:
+        changed = changed[:offset] + slot + changed[offset + len(slot) :]
+    prepared, inserted = _prepared(changed, phase)
+    kind, problem, _ = _compiled(prepared, phase)
+    return kind, problem and problem._replace(offset=_original(problem.offset, inserted))
+
+
+def _compiled(prepared: str, phase: str) -> tuple[str, Problem | None, Any]:
+    try:
+        compiled = environment(phase).compile(prepared)
     except RuntimeError as error:
-        return _readable(str(error), phase)
-    kind: str = compiled.return_type().name()
-    if condition and kind not in ("BOOL", "DYN"):
-        shown = kind.lower()
-        cut = text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004  (what fits on a line)
-        return f"a condition must be true or false, this is of type {shown}: {cut}", "compare it with something"
-    return None
+        return "dyn", diagnosed(str(error), prepared, phase), None
+    return str(compiled.return_type()).lower(), None, compiled
+
+
+def _original(offset: int, inserted: Sequence[tuple[int, int]]) -> int:
+    """A place in the prepared text as a place in the text that was written."""
+    return offset - sum(length for place, length in inserted if place < offset)
 
 
 def compile_expression(text: str, phase: str) -> Any:
@@ -110,78 +265,125 @@ def compile_expression(text: str, phase: str) -> Any:
     Raises:
         RuntimeError: It is not well formed, or not well typed.
     """
-    return _environment(phase).compile(text)
+    return environment(phase).compile(_prepared(text, phase)[0])
 
 
-_ISSUE = re.compile(r"ERROR: <input>:-?\d+:-?\d+: ")
-_CONTAINER = re.compile(r" \(in container '.*?'\)")
-_UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
+_RESERVED = re.compile(rf"\b(?:{HAS}|{KEY}|{ANY}|_v\d\d)\b")
+_TESTED = re.compile(r"\bhas(\(\s*([\w.]+)\s*\))")
+_SORTED = re.compile(r"\.sortBy(\s*\(\s*\w+\s*,)")
 
 
-def _readable(message: str, phase: str) -> tuple[str, str]:
-    """All that CEL found, and where the first of it is; after a syntax error the others are only its echo."""
-    if "recursion" in message:
-        return "nested or chained too deeply: 32 levels are the limit of the type-checker", "split it into several"
-    _, *issues = _ISSUE.split(message.removesuffix(" [INVALID_ARGUMENT]").rstrip())
-    found = [_CONTAINER.sub("", issue).rstrip().partition("\n") for issue in issues or [message]]
-    if found[0][0].startswith("Syntax error"):
-        del found[1:]
-    names = [name for what, _, _ in found for name in _UNDECLARED.findall(what)]
-    hint = next(filter(None, (_name_hint(name, phase) for name in names)), "")
-    what, place = "; ".join(dict.fromkeys(what for what, _, _ in found)), found[0][2]
-    return f"{what}\n{place}" if place else what, hint
+def _prepared(text: str, phase: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text as the checker can take it, and what was put in: where in the new text, and how long.
+
+    Its ``has`` cannot take a variable with dots, and ngrok's ``sortBy`` is a macro that it does not know.
+    """
+    inserted: list[tuple[int, int]] = []
+    if _TESTED.search(text):
+        declared = dict(variables(phase))
+        for test in _TESTED.finditer(masked(text)):
+            if test.group(2) in declared:
+                text = text[: test.start()] + HAS + text[test.start(1) :]
+    if ".sortBy" in text:
+        position = 0
+        while found := _SORTED.search(masked(text), position):
+            end = _closing(masked(text), found.end())
+            position = found.end()
+            if end is None:
+                break
+            opened, closed = f" {KEY}(", ")"
+            text = (
+                f"{text[: found.start()]}.filter{found.group(1)}{opened}{text[found.end() : end]}{closed}{text[end:]}"
+            )
+            inserted += [(found.end(), len(opened)), (end + len(opened), len(closed))]
+    return text, inserted
 
 
-def _name_hint(name: str, phase: str) -> str:
-    if name in _names("on_http_response") and name not in _names(phase):
-        response = name.startswith("res.") or "Res" in name
-        return (
-            f"the {'response exists in' if response else 'request exists in on_http_request and'} on_http_response only"
+def _closing(hidden: str, position: int) -> int | None:
+    depth = 1
+    for place in range(position, len(hidden)):
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(hidden[place], 0)
+        if not depth:
+            return place
+    return None
+
+
+# --- what CEL does not check -----------------------------------------------------------------------------------------
+
+
+def _depends(read: Read, phase: str) -> bool:
+    if read.name in RETRY or read.name == "actions":
+        return True
+    if read.name == "vars":
+        return bool(read.fields)
+    return phase == "on_tcp_connect" and read.name.startswith("conn.tls.")
+
+
+_ACTION_OF = {"oidc": "openid-connect", "compress": "compress-response"}
+
+
+def _missing(read: Read, scope: Scope) -> Problem | None:
+    """A variable or result that is read where nothing has set it."""
+    if read.name in RETRY:
+        known = scope.retrying
+        return None if known else Problem(f"{read.name} exists in a retry_condition only", read.offset)
+    if read.name == "vars":
+        name = read.fields[0]
+        if read.tested or name in scope.variables:
+            return None
+        hint = (
+            nearest(name, scope.variables).replace("mean ", "mean vars.")
+            or "set it with set-vars, in a rule or an action before this one"
         )
-    near = difflib.get_close_matches(name, _names(phase), 1, 0.6)
-    return f"did you mean {near[0]}?" if near else ""
-
-
-@cache
-def _names(phase: str) -> tuple[str, ...]:
-    return (
-        *(name for name, _ in variables(phase)),
-        *(name for name, _, _ in functions(phase)),
-        *(name for name, *_ in METHODS),
-        *("startsWith", "endsWith", "contains", "matches", "size"),
+        return Problem(f"vars.{name} is not set before this in {scope.phase}", read.offset, hint)
+    if read.name == "actions":
+        name = read.fields[1] if len(read.fields) > 1 else ""
+        if not name or name in scope.results or (read.tested and len(read.fields) == 2):  # noqa: PLR2004
+            return None
+        action = _ACTION_OF.get(name, name.replace("_", "-"))
+        what = f"actions.ngrok.{name} does not exist: no {action} ran before this in {scope.phase}"
+        if action == "terminate-tls" and scope.phase != "on_tcp_connect":
+            return Problem(what, read.offset, "results end with their phase; read conn.tls")
+        return Problem(what, read.offset, f"put {action} into a rule or an action before this one")
+    if "terminate_tls" in scope.results:
+        return None
+    start = max(read.offset - len(read.name.rpartition(".")[0]), 0)  # the place of a name with dots is its last dot
+    return Problem(
+        f"{read.name} is not known before TLS ends", start, "put terminate-tls before it, or use on_http_request"
     )
 
 
-@cache
-def _environment(phase: str) -> Any:
-    # Imported here: most commands never meet an expression, and the library takes 30 ms to load.
-    from cel_expr_python import cel  # noqa: PLC0415
+def _wrong_constant(found: Any) -> Problem | None:
+    """A regular expression or an address range that is none."""
+    for call in calls(found):
+        for text, offset in call.texts:
+            if call.function == "matches" and not is_pattern(text):
+                return Problem("not a regular expression", offset, "RE2 syntax: no look-around, no back-references")
+            if call.function in ("inCidrRange", "inCidrRanges") and not _is_range(text):
+                return Problem(
+                    "not an address range with a mask", offset, "such as 203.0.113.0/24; one address has /32"
+                )
+    return None
 
-    simple = {
-        "string": cel.Type.STRING,
-        "int": cel.Type.INT,
-        "double": cel.Type.DOUBLE,
-        "bool": cel.Type.BOOL,
-        "timestamp": cel.Type.TIMESTAMP,
-        "dyn": cel.Type.DYN,
-    }
 
-    def typed(name: str) -> Any:
-        if name.startswith("list("):
-            return cel.Type.List(typed(name[5:-1]))
-        if name.startswith("map("):
-            return cel.Type.Map(cel.Type.STRING, typed(name[4:-1]))
-        return simple[name]
+@lru_cache(maxsize=4096)
+def is_pattern(text: str) -> bool:
+    """Whether this is a regular expression as CEL's ``matches`` takes it (RE2)."""
+    try:
+        found = environment("on_http_request").compile(f"''.matches({literal(text)})").eval(data={})
+    except RuntimeError:
+        return False
+    return bool(found.type().name() == "BOOL")
 
-    overloads: dict[str, list[Any]] = {}
-    for name, result, parameters in functions(phase):
-        identifier = f"{name}_{len(overloads.get(name, ()))}".replace(".", "_")
-        overloads.setdefault(name, []).append(cel.Overload(identifier, typed(result), [typed(p) for p in parameters]))
-    for name, receiver, result, parameters in METHODS:
-        identifier = f"member_{name}_{len(overloads.get(name, ()))}"
-        types = [typed(kind) for kind in (receiver, *parameters)]
-        overloads.setdefault(name, []).append(cel.Overload(identifier, typed(result), types, is_member=True))
-    return cel.NewEnv(
-        variables={name: typed(kind) for name, kind in variables(phase)},
-        functions=[cel.FunctionDecl(name, found) for name, found in overloads.items()],
-    )
+
+def _is_range(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
+
+
+def retry_scope(scope: Scope | str) -> Scope:
+    """The scope of a ``retry_condition`` that stands in this scope."""
+    return replace(_scope(scope), retrying=True)

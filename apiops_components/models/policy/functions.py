@@ -1,94 +1,96 @@
 """The functions and methods of ngrok's expressions, beyond CEL's own (``size``, ``matches``, ``startsWith`` …).
 
-Source: ngrok's documentation (facts: ngrok §3). A signature is ``result name(parameter, …)``; with ``receiver.`` in
-front of the name it is a method. Types as in `variables`, and ``double`` and ``bytes``.
+Source: ngrok's documentation (facts: ngrok §3). ``string.trim() -> string`` is a method, ``hash.md5(string) -> string``
+a function; ``~T`` stands for any type, the same in one signature. Types are written as in `variables`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-__all__ = ["METHODS", "functions"]
+__all__ = ["MACROS", "REQUEST_FUNCTIONS", "RESPONSE_FUNCTIONS", "SIGNATURES", "STANDARD", "name_of"]
 
 _HASHES = ("crc32", "crc64", "md5", "sha1", "sha256", "sha512", "xxhash64")
 
-_Function = tuple[str, str, tuple[str, ...]]
-
-_OF_REQUEST: tuple[_Function, ...] = (
-    *((name, "list(string)", ("string",)) for name in ("getReqHeader", "getQueryParam")),
-    ("getReqCookie", "list(dyn)", ("string",)),
-    *((name, "bool", ("string",)) for name in ("hasReqHeader", "hasQueryParam", "hasReqCookie")),
-)
-
-_OF_RESPONSE: tuple[_Function, ...] = (
-    ("getResHeader", "list(string)", ("string",)),
-    ("getResCookie", "list(dyn)", ("string",)),
-    *((name, "bool", ("string",)) for name in ("hasResHeader", "hasResCookie")),
-)
-
-_EVERYWHERE: tuple[_Function, ...] = (
-    ("inCidrRange", "bool", ("string", "string")),
-    ("inCidrRanges", "bool", ("string", "list(string)")),
-    ("rand.int", "int", ("int", "int")),
-    ("rand.double", "double", ()),
-    ("json.decode", "dyn", ("string",)),
-    ("json.encode", "string", ("dyn",)),
-    ("base64.encode", "string", ("dyn",)),
-    ("base64.decode", "string", ("string",)),
-    ("basic_auth.encode", "string", ("string", "string")),
-    ("queryString.encode", "string", ("map(dyn)",)),
-    ("queryString.decode", "map(list(string))", ("string",)),
-    ("url.escape", "string", ("string",)),
-    ("url.unescape", "string", ("string",)),
-    ("url.parse", "map(dyn)", ("string",)),
-    *((f"hash.{name}", "string", ("string",)) for name in _HASHES),
-    ("secrets.get", "string", ("string", "string")),
-    ("lists.range", "list(int)", ("int",)),
-    ("strings.quote", "string", ("string",)),
-)
-
-
-def functions(phase: str) -> Iterator[_Function]:
-    """Name, result and parameters of each function of a phase: those that read a request or response need one."""
-    yield from _EVERYWHERE
-    if phase in ("on_http_request", "on_http_response"):
-        yield from _OF_REQUEST
-    if phase == "on_http_response":
-        yield from _OF_RESPONSE
-
-
-_TEXT = "string"
-
-METHODS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("charAt", _TEXT, _TEXT, ("int",)),
-    ("indexOf", _TEXT, "int", ("string",)),
-    ("indexOf", _TEXT, "int", ("string", "int")),
-    ("lastIndexOf", _TEXT, "int", ("string",)),
-    ("lastIndexOf", _TEXT, "int", ("string", "int")),
-    ("format", _TEXT, _TEXT, ("list(dyn)",)),
-    ("split", _TEXT, "list(string)", ("string",)),
-    ("split", _TEXT, "list(string)", ("string", "int")),
-    ("replace", _TEXT, _TEXT, ("string", "string")),
-    ("replace", _TEXT, _TEXT, ("string", "string", "int")),
-    ("substring", _TEXT, _TEXT, ("int",)),
-    ("substring", _TEXT, _TEXT, ("int", "int")),
+SIGNATURES: tuple[str, ...] = (
+    "inCidrRange(string,string) -> bool",
+    "inCidrRanges(string,list<string>) -> bool",
+    "rand.int() -> int",
+    "rand.int(int,int) -> int",
+    "rand.double() -> double",
+    "json.decode(string) -> dyn",
+    "json.encode(dyn) -> string",
+    "base64.encode(bytes) -> string",
+    "base64.encode(string) -> string",
+    "base64.decode(string) -> bytes",
+    "basic_auth.encode(string,string) -> string",
+    "queryString.encode(map<string,dyn>) -> string",
+    "queryString.decode(string) -> map<string,dyn>",
+    "url.escape(string) -> string",
+    "url.unescape(string) -> string",
+    "url.parse(string) -> map<string,dyn>",
+    "secrets.get(string,string) -> string",
+    "lists.range(int) -> list<int>",
+    "strings.quote(string) -> string",
+    *(f"hash.{name}({parameters}) -> string" for name in _HASHES for parameters in ("string", "string,string")),
+    # methods of strings
+    "string.charAt(int) -> string",
     *(
-        (name, _TEXT, _TEXT, ())
-        for name in (
-            *("trim", "reverse", "lower", "upper", "lowerAscii", "upperAscii", "decodeBase64", "encodeBase64"),
-            *("escapeUrl", "unescapeUrl", *_HASHES),
-        )
+        f"string.{name}({parameters}) -> int"
+        for name in ("indexOf", "lastIndexOf")
+        for parameters in ("string", "string,int")
     ),
-    *((name, _TEXT, "bool", ()) for name in ("isJson", "isQueryString", "isURL", "isPrivateIp")),
-    ("decodeJson", _TEXT, "dyn", ()),
-    ("decodeQueryString", _TEXT, "map(list(string))", ()),
-    ("parseUrl", _TEXT, "map(dyn)", ()),
-    ("join", "list(dyn)", _TEXT, ()),
-    ("join", "list(dyn)", _TEXT, ("string",)),
-    ("slice", "list(dyn)", "list(dyn)", ("int", "int")),
-    *((name, "list(dyn)", "list(dyn)", ()) for name in ("flatten", "sort", "distinct", "reverse")),
-    ("encodeJson", "list(dyn)", _TEXT, ()),
-    ("encodeJson", "map(dyn)", _TEXT, ()),
-    ("encodeQueryString", "map(dyn)", _TEXT, ()),
+    "string.format(list<dyn>) -> string",
+    *(f"string.split({parameters}) -> list<string>" for parameters in ("", "string", "string,int")),
+    *(f"string.replace({parameters}) -> string" for parameters in ("string,string", "string,string,int")),
+    *(f"string.substring({parameters}) -> string" for parameters in ("int", "int,int")),
+    *(f"string.{name}() -> string" for name in ("trim", "reverse", "lower", "upper", "lowerAscii", "upperAscii")),
+    *(f"string.{name}() -> string" for name in ("decodeBase64", "encodeBase64", "escapeUrl", "unescapeUrl")),
+    *(f"string.{name}() -> bool" for name in ("isJson", "isQueryString", "isURL", "isPrivateIp")),
+    *(f"string.{name}({parameters}) -> string" for name in _HASHES for parameters in ("", "string")),
+    "string.decodeJson() -> dyn",
+    "string.decodeQueryString() -> map<string,dyn>",
+    "string.parseUrl() -> map<string,dyn>",
+    # methods of lists and maps
+    "list<string>.join() -> string",
+    "list<string>.join(string) -> string",
+    "list<~T>.slice(int,int) -> list<~T>",
+    "list<~T>.sort() -> list<~T>",
+    "list<~T>.distinct() -> list<~T>",
+    "list<dyn>.flatten() -> list<dyn>",
+    "list<dyn>.flatten(int) -> list<dyn>",
+    "list<dyn>.encodeJson() -> string",
+    "map<dyn,dyn>.encodeJson() -> string",
+    "map<string,dyn>.encodeQueryString() -> string",
 )
-"""Name, receiver, result, parameters."""
+"""Those of every phase."""
+
+REQUEST_FUNCTIONS: tuple[str, ...] = (
+    *(f"{name}(string) -> list<string>" for name in ("getReqHeader", "getQueryParam")),
+    *(f"{name}(string) -> bool" for name in ("hasReqHeader", "hasQueryParam", "hasReqCookie")),
+    "getReqCookie(string) -> ngrok.Cookie",
+)
+"""Those that need a request."""
+
+RESPONSE_FUNCTIONS: tuple[str, ...] = (
+    "getResHeader(string) -> list<string>",
+    "getResCookie(string) -> ngrok.Cookie",
+    *(f"{name}(string) -> bool" for name in ("hasResHeader", "hasResCookie")),
+)
+"""Those that need a response."""
+
+MACROS: tuple[str, ...] = ("has", "all", "exists", "exists_one", "filter", "map", "sortBy")
+"""What CEL, and for ``sortBy`` ngrok, expands before types are checked."""
+
+STANDARD: tuple[str, ...] = (
+    *("size", "startsWith", "endsWith", "contains", "matches"),
+    *("bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"),
+    *("getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours"),
+    *("getMilliseconds", "getMinutes", "getMonth", "getSeconds"),
+)
+"""CEL's own, by name."""
+
+
+def name_of(signature: str) -> str:
+    """The name in a signature: ``trim`` of ``string.trim() -> string``, ``hash.md5`` of ``hash.md5(string) -> …``."""
+    head = signature.partition("(")[0]
+    receiver, dot, name = head.rpartition(".")
+    return name if dot and receiver.partition("<")[0] in ("string", "list", "map") else head

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
+from apiops_components.errors import problems_of
 from apiops_components.models.base import details, fault, raise_faults
 from apiops_components.models.policy.action import Action
 from apiops_components.models.policy.actions import ACTIONS
@@ -24,16 +25,6 @@ _MEANT = {
     "restrict-ip": "restrict-ips",
     "circuit_breaker": "circuit-breaker",
 }
-
-# What ngrok has and this package has no class for.
-_NOT_MODELLED = frozenset(
-    (
-        *("ai-gateway", "basic-auth", "circuit-breaker", "close-connection", "compress-response", "forward-internal"),
-        *("http-request", "log", "oauth", "openid-connect", "owasp-crs-request", "owasp-crs-response", "redirect"),
-        *("request-body-find-replace", "response-body-find-replace", "restrict-ips", "saml", "set-vars"),
-        *("sse-find-replace", "terminate-tls", "url-rewrite", "verify-webhook"),
-    )
-)
 
 
 def parse(value: Any) -> Action:  # noqa: C901  (one branch a thing that can be wrong)
@@ -56,7 +47,9 @@ def parse(value: Any) -> Action:  # noqa: C901  (one branch a thing that can be 
     if "type" not in value:
         found.append(fault("schema/required", "required, but missing", "", ["type"]))
     elif cls is None:
-        found.append(_unknown(kind))
+        found.append(
+            fault("policy/action-type", f"unknown action type {kind!r} (ERR_NGROK_2201)", _hint(kind), ["type"])
+        )
     if config is None:
         config = {}
     if not isinstance(config, Mapping):
@@ -67,30 +60,50 @@ def parse(value: Any) -> Action:  # noqa: C901  (one branch a thing that can be 
             for name in sorted(cls.vendor_required - config.keys())
         ]
         try:
-            made = cls.model_validate(dict(config))
+            made = cls.model_validate(dict(config), by_alias=True, by_name=False)
         except ValidationError as error:
-            for item in error.errors(include_url=False):
-                detail = details(item)
-                detail["loc"] = ("config", *item["loc"])
-                found.append(detail)
+            found += (told for item in error.errors(include_url=False) if (told := _told(item, config)))
         else:
             if not found:
+                if value.get("config") == {}:
+                    made.model_fields_set.add("config")  # written though empty: to be written again
                 return made
     raise_faults(found)
     raise AssertionError  # a cls without a fault was returned above
 
 
-def _unknown(kind: Any) -> InitErrorDetails:
-    if isinstance(kind, str) and kind in _NOT_MODELLED:
-        message = f"ngrok has an action {kind!r}, but it is not supported here yet, so its fields could not be checked"
-        return fault("policy/action-unsupported", message, f"supported: {', '.join(sorted(ACTIONS))}", ["type"])
-    return fault("policy/action-type", f"unknown action type {kind!r} (ERR_NGROK_2201)", _hint(kind), ["type"])
+# ngrok's code for what is wrong with a field, by pydantic's.
+_VENDOR = {
+    **dict.fromkeys(("missing",), 2234),
+    **dict.fromkeys(("extra_forbidden", "schema/unknown-field", "schema/integer", "schema/number"), 2203),
+    **dict.fromkeys(("greater_than_equal", "less_than_equal"), 2215),
+    "literal_error": 2222,
+    "string_too_short": 2223,
+    "string_too_long": 2221,
+    "too_short": 2237,
+    "too_long": 2218,
+}
+_VENDOR_HEADERS = 2212
+_VENDOR_QUERY = 2244
+
+
+def _told(item: Any, config: Mapping[str, Any]) -> InitErrorDetails | None:
+    """An error of a field, complete, with ngrok's code; None where another error says the same."""
+    loc = ("config", *item["loc"])
+    single = ValidationError.from_exception_data("action", [details(item)])
+    for problem in problems_of(single, dict(config)):
+        code = _VENDOR.get(item["type"], 2203 if item["type"].endswith("_type") else None)
+        if item["type"] == "too_long":
+            code = {"headers": _VENDOR_HEADERS, "query_params": _VENDOR_QUERY}.get(str(loc[-1]), code)
+        vendor = f" (ERR_NGROK_{code})" if code and "ERR_NGROK" not in problem.message else ""
+        return fault(problem.code, f"{problem.message}{vendor}", problem.hint, loc)
+    return None
 
 
 def _hint(kind: Any) -> str:
     if isinstance(kind, str) and kind in _MEANT:
         return f"it is called {_MEANT[kind]}"
-    near = difflib.get_close_matches(str(kind).lower(), (*ACTIONS, *_NOT_MODELLED), 1)
+    near = difflib.get_close_matches(str(kind).lower(), ACTIONS, 1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(ACTIONS))}"
 
 
@@ -139,8 +152,9 @@ def _flat(schema: dict[str, Any]) -> dict[str, Any]:
 
 def document(step: Action) -> dict[str, Any]:
     """The action as ngrok reads it: ``{type, config}``."""
-    config = step.config()
-    return {"type": step.type, "config": config} if config else {"type": step.type}
+    config = step.settings()
+    written = config or "config" in step.model_fields_set
+    return {"type": step.type, "config": config} if written else {"type": step.type}
 
 
 AnyAction = Annotated[Action, _AnyAction]

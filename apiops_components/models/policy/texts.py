@@ -1,0 +1,70 @@
+"""The texts of an action that ngrok evaluates, found by the marks of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+from apiops_components.models.policy.fields import Evaluated
+
+__all__ = ["Text", "evaluated"]
+
+Text = tuple[tuple[str | int, ...], str, Literal["template", "expression", "retry"]]
+"""A piece of user's text in an action that ngrok evaluates: where, what, and how it is read.
+
+``template`` is text with ``${…}`` in it, ``expression`` bare CEL of any type; ``retry`` is a condition in bare CEL that
+sees ``attempts`` and ``last_attempt`` besides the phase's variables (``retry_condition`` of http-request).
+"""
+
+_Place = tuple[str | int, ...]
+_Walk = Callable[[Any, _Place], Iterator[Text]]
+
+
+def evaluated(model: BaseModel, place: _Place = ()) -> Iterator[Text]:
+    """Every marked text of a model, in the order of its fields."""
+    for name, key, walk in _walks(type(model)):
+        value = getattr(model, name)
+        if value is not None:
+            yield from walk(value, (*place, key))
+
+
+@cache
+def _walks(model: type[BaseModel]) -> tuple[tuple[str, str, _Walk], ...]:
+    """The fields that can hold such text: name, name in a document, and how the text is found. Read once a class."""
+    found = []
+    for name, field in model.model_fields.items():
+        annotation: Any = field.annotation
+        walk = _walk(Annotated[annotation, *field.metadata] if field.metadata else annotation)
+        if walk is not None:
+            found.append((name, field.alias or name, walk))
+    return tuple(found)
+
+
+def _walk(annotation: Any) -> _Walk | None:
+    """How texts are found in a value of this type; None where it holds none."""
+    if get_origin(annotation) is Annotated:
+        inner, *marks = get_args(annotation)
+        how = next((mark.how for mark in marks if isinstance(mark, Evaluated)), None)
+        return _walk(inner) if how is None else lambda value, place: _strings(value, place, how)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return evaluated if _walks(annotation) else None
+    walks = [walk for argument in get_args(annotation) if (walk := _walk(argument)) is not None]
+    if not walks:
+        return None
+    if get_origin(annotation) is tuple:
+        return lambda value, place: (text for n, item in enumerate(value) for text in walks[0](item, (*place, n)))
+    return walks[0]  # an optional value
+
+
+def _strings(value: Any, place: _Place, how: Literal["template", "expression", "retry"]) -> Iterator[Text]:
+    if isinstance(value, str):
+        yield place, value, how
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _strings(item, (*place, key), how)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _strings(item, (*place, index), how)
