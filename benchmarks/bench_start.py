@@ -1,7 +1,8 @@
 """How long it takes to start: importing the package and making one model, and ``apiopsctl --help``.
 
 Budgets (design): 0.15 s and 0.12 s. Beside them in the same run: the interpreter alone, pydantic with one field (the
-floor of any typed model), click alone (the floor of the command line), and pulumi, which the pure commands must not pay for.
+floor of any typed model), click alone (the floor of the command line), and pulumi, which the pure commands must not
+pay for.
 """
 
 import statistics
