@@ -19,8 +19,11 @@ from apiops_components.models.guardrail import (
     OwnerRequired,
 )
 from apiops_components.models.match import Match
-from apiops_components.models.policy.actions import JwtValidation, RateLimit
+from apiops_components.models.policy.action import Action
+from apiops_components.models.policy.actions import RateLimit
+from apiops_components.models.policy.actions.other import RawAction
 from apiops_components.models.policy.document import Rule
+from apiops_components.models.route import Route
 
 __all__ = ["RULES", "Broken"]
 
@@ -34,31 +37,77 @@ class Broken(NamedTuple):
     request: str = ""
 
 
-_AUTHENTICATING = (JwtValidation,)
+# By name: a class is loaded only where a policy uses it. restrict-ips and verify-webhook say where a request comes
+# from or that it was signed, not who sends it.
+_AUTHENTICATING = frozenset({"jwt-validation", "basic-auth", "oauth", "openid-connect", "saml"})
+_ELSEWHERE = frozenset({"forward-internal", "ai-gateway"})
 
 
 def authentication(rail: AuthenticationRequired, gateway: ApiGatewaySpec, api: ApiSpec) -> Iterator[Broken]:  # noqa: ARG001
-    """Some rule without a condition authenticates, and nothing answers from a backend before it."""
+    """Some rule without a condition authenticates, and nothing passes a request on before it."""
     served = [route for route in api.routes if route.backend_refs]
-    if not served or any(_always(rule, _AUTHENTICATING) for rule in api.policy.on_http_request):
+    found = list(_authenticating(api))
+    always = next((place for place in found if not place.rule.expressions and place.step.enforced), None)
+    early = next((place for place in _forwarding(api) if always is None or place.before(always)), None)
+    if not served and early is None:
         return  # an API that only redirects has nothing to protect
-    conditional = [index for index, rule in enumerate(api.policy.on_http_request) if _has(rule, _AUTHENTICATING)]
-    request = example_request(gateway.host, served[0].matches[0])
-    if conditional:
-        expressions = " && ".join(api.policy.on_http_request[conditional[0]].expressions)
-        message = f"requests are authenticated only where {expressions}"
-        yield Broken(message, "drop the condition", f"policy.on_http_request[{conditional[0]}].expressions", request)
+    request = example_request(gateway.host, (served or api.routes)[0].matches[0])
+    if early is not None and (always is not None or not served):
+        yield Broken(
+            f"{early.step.type} may pass requests on before they are authenticated",
+            "put it behind the rule that authenticates",
+            early.path,
+            request,
+        )
+    elif always is not None:
+        if getattr(always.step, "allow_cors_preflight", None):
+            message = "preflight requests (OPTIONS) reach the backend without a login"
+            yield Broken(message, "leave it out", f"{always.path}.allow_cors_preflight", _preflight(gateway, served[0]))
+    elif conditional := next((place for place in found if place.rule.expressions and place.step.enforced), None):
+        message = f"requests are authenticated only where {' && '.join(conditional.rule.expressions)}"
+        path = f"policy.on_http_request[{conditional.index}].expressions"
+        yield Broken(message, "drop the condition", path, request)
+    elif found:
+        message = f"{found[0].step.type} only records who would not pass: enforce is false"
+        yield Broken(message, "leave enforce out", f"{found[0].path}.enforce", request)
     else:
         message = "requests reach the backend without authentication"
         yield Broken(message, "add JwtValidation.bearer(issuer=…, jwks=…) to on_http_request", "policy", request)
 
 
-def _has(rule: Rule, kinds: tuple[type[Any], ...]) -> bool:
-    return any(isinstance(step, kinds) for step in rule.actions)
+class _Place(NamedTuple):
+    """An action of a request's rules."""
+
+    index: int
+    number: int
+    rule: Rule
+    step: Action
+
+    @property
+    def path(self) -> str:
+        return f"policy.on_http_request[{self.index}].actions[{self.number}]"
+
+    def before(self, other: _Place) -> bool:
+        return (self.index, self.number) < (other.index, other.number)
 
 
-def _always(rule: Rule, kinds: tuple[type[Any], ...]) -> bool:
-    return not rule.expressions and _has(rule, kinds)
+def _places(api: ApiSpec) -> Iterator[_Place]:
+    for index, rule in enumerate(api.policy.on_http_request):
+        for number, step in enumerate(rule.actions):
+            yield _Place(index, number, rule, step)
+
+
+def _authenticating(api: ApiSpec) -> Iterator[_Place]:
+    return (place for place in _places(api) if place.step.type in _AUTHENTICATING)
+
+
+def _forwarding(api: ApiSpec) -> Iterator[_Place]:
+    """What may send a request elsewhere; of an action that is not known nobody can tell."""
+    return (place for place in _places(api) if place.step.type in _ELSEWHERE or isinstance(place.step, RawAction))
+
+
+def _preflight(gateway: ApiGatewaySpec, route: Route) -> str:
+    return example_request(gateway.host, route.matches[0].model_copy(update={"method": "OPTIONS"}))
 
 
 def highest_rate_limit(rail: HighestRateLimit, gateway: ApiGatewaySpec, api: ApiSpec) -> Iterator[Broken]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from apiops_components.models.base import Bool, DnsLabel, Host, Integer, Model, Reason
+from apiops_components.models.base import Bool, DnsLabel, Host, Integer, Model, Reason, fault, raise_faults
 
 __all__ = [
     "AllowedHosts",
@@ -82,13 +82,22 @@ class AllowedNamespaces(_Scoped):
     """Names."""
 
 
+def _action_name(name: str) -> str:
+    from apiops_components.models.policy.actions import ACTIONS  # noqa: PLC0415  (a guardrail rarely names actions)
+    from apiops_components.models.policy.union import action_hint  # noqa: PLC0415
+
+    if name not in ACTIONS:
+        raise_faults([fault("guardrail/action", f"ngrok has no action {name!r}", action_hint(name))])
+    return name
+
+
 class ForbiddenActions(_Scoped):
     """Traffic policies do not use these actions."""
 
     kind: Literal["forbidden-actions"] = "forbidden-actions"
     """Tells it from the other guardrails."""
-    actions: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
-    """ngrok's names, such as ``custom-response``."""
+    actions: tuple[Annotated[str, AfterValidator(_action_name)], ...] = Field(min_length=1)
+    """ngrok's names of known actions, such as ``custom-response``: one that is misspelt would forbid nothing."""
 
 
 class OwnerRequired(_Scoped):

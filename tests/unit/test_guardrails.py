@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
-from apiops_components.errors import GuardrailError
+from apiops_components.errors import GuardrailError, problems_of
 from apiops_components.guardrails.check import Guardrails, check
 from apiops_components.guardrails.finding import Finding
 from apiops_components.guardrails.rules import RULES, example_request
@@ -23,7 +24,21 @@ from apiops_components.models.guardrail import (
     Waiver,
 )
 from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
-from apiops_components.models.policy.actions import AddHeaders, CustomResponse, Deny, JwtValidation, RateLimit
+from apiops_components.models.policy.actions import (
+    AddHeaders,
+    BasicAuth,
+    CustomResponse,
+    Deny,
+    ForwardInternal,
+    JwtValidation,
+    OAuth,
+    OpenIdConnect,
+    RateLimit,
+    RawAction,
+    RestrictIps,
+    Saml,
+    VerifyWebhook,
+)
 from apiops_components.models.policy.document import Rule, TrafficPolicy
 from apiops_components.models.route import Backend, Route
 
@@ -100,6 +115,65 @@ def test_an_api_that_only_redirects_has_nothing_to_protect():
 
     mixed = (redirect, Route.prefix("/docs", Backend.to("docs", 80)))
     assert one(AuthenticationRequired(), api(routes=mixed)).request == "GET https://shop.example.com/docs"
+
+
+BASIC = BasicAuth(credentials=("me:0123456789",))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [BASIC, OAuth(provider="github"), OpenIdConnect(issuer_url="https://id.example.com"), Saml(idp_metadata="<x/>")],
+)
+def test_each_login_of_every_request_is_authentication(action):
+    assert findings(AuthenticationRequired(), api(Rule(actions=(action,)))) == []
+
+    rule = Rule(expressions=("req.method == 'POST'",), actions=(action,))
+    assert one(AuthenticationRequired(), api(rule)).path == "apis[0].policy.on_http_request[0].expressions"
+
+
+def test_a_login_that_is_not_enforced_is_none():
+    unenforced = Rule(actions=(BASIC.model_copy(update={"enforce": False}),))
+    found = one(AuthenticationRequired(), api(unenforced))
+
+    assert found.message == "basic-auth only records who would not pass: enforce is false"
+    assert found.path == "apis[0].policy.on_http_request[0].actions[0].enforce"
+    assert findings(AuthenticationRequired(), api(unenforced, JWT)) == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        RestrictIps(allow=("192.0.2.0/24",)),
+        VerifyWebhook(provider="github", secret="x"),  # noqa: S106
+        RawAction(type="passkey", config={}),
+    ],
+)
+def test_an_address_a_signature_or_an_unknown_action_authenticates_nobody(action):
+    assert one(AuthenticationRequired(), api(Rule(actions=(action,)))).path == "apis[0].policy"
+
+
+@pytest.mark.parametrize("action", [ForwardInternal(url="https://a.internal"), RawAction(type="relay", config={})])
+def test_what_passes_requests_on_before_they_are_authenticated_breaks_it(action):
+    early = Rule(expressions=("req.method == 'GET'",), actions=(action,))
+    found = one(AuthenticationRequired(), api(early, JWT))
+
+    assert found.message == f"{action.type} may pass requests on before they are authenticated"
+    assert found.path == "apis[0].policy.on_http_request[0].actions[0]"
+    assert found.request == "GET https://shop.example.com/orders"
+    assert findings(AuthenticationRequired(), api(JWT, early)) == []
+
+
+def test_an_api_without_a_backend_that_forwards_is_protected_too():
+    forward = Rule(actions=(ForwardInternal(url="https://a.internal"),))
+    routes = (Route.prefix("/orders"),)
+    assert one(AuthenticationRequired(), api(forward, routes=routes)).request == "GET https://shop.example.com/orders"
+    assert findings(AuthenticationRequired(), api(JWT, forward, routes=routes)) == []
+
+
+def test_preflight_requests_without_a_login_are_told():
+    found = one(AuthenticationRequired(), api(Rule(actions=(OAuth(provider="github", allow_cors_preflight=True),))))
+    assert found.path == "apis[0].policy.on_http_request[0].actions[0].allow_cors_preflight"
+    assert found.request == "OPTIONS https://shop.example.com/orders"
 
 
 # --- rate limits -----------------------------------------------------------------------------------------------------
@@ -185,6 +259,23 @@ def test_forbidden_actions_are_found_in_every_phase():
         "apis[0].policy.on_http_response[0].actions[0]",
     ]
     assert [f.message for f in found] == ["deny is forbidden", "add-headers is forbidden"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("custom-respons", "did you mean custom-response?"),
+        ("oidc", "it is called openid-connect"),
+        ("", "known: add-headers, ai-gateway, "),
+    ],
+)
+def test_an_action_that_is_not_known_cannot_be_forbidden(name, hint):
+    with pytest.raises(ValidationError) as raised:
+        ForbiddenActions(actions=("deny", name))
+    (problem,) = problems_of(raised.value)
+    assert (problem.path, problem.code) == ("actions[1]", "guardrail/action")
+    assert problem.message == f"ngrok has no action {name!r}"
+    assert problem.hint.startswith(hint)
 
 
 def test_an_owner_is_the_apis_or_the_hosts():

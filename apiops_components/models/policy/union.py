@@ -14,7 +14,7 @@ from apiops_components.models.base import details, fault, raise_faults
 from apiops_components.models.policy.action import Action
 from apiops_components.models.policy.actions import ACTIONS
 
-__all__ = ["AnyAction", "document", "parse"]
+__all__ = ["AnyAction", "action_hint", "document", "parse"]
 
 # What people write, from ngrok's own documentation and older products, and what it is called.
 _MEANT = {
@@ -48,7 +48,7 @@ def parse(value: Any) -> Action:  # noqa: C901  (one branch a thing that can be 
         found.append(fault("schema/required", "required, but missing", "", ["type"]))
     elif cls is None:
         found.append(
-            fault("policy/action-type", f"unknown action type {kind!r} (ERR_NGROK_2201)", _hint(kind), ["type"])
+            fault("policy/action-type", f"unknown action type {kind!r} (ERR_NGROK_2201)", action_hint(kind), ["type"])
         )
     if config is None:
         config = {}
@@ -100,7 +100,8 @@ def _told(item: Any, config: Mapping[str, Any]) -> InitErrorDetails | None:
     return None
 
 
-def _hint(kind: Any) -> str:
+def action_hint(kind: Any) -> str:
+    """The action that is meant by a name that is none."""
     if isinstance(kind, str) and kind in _MEANT:
         return f"it is called {_MEANT[kind]}"
     near = difflib.get_close_matches(str(kind).lower(), ACTIONS, 1)
