@@ -56,80 +56,55 @@ def test_every_variable_of_a_phase_can_be_read_in_it(phase):
     assert {name: found for name, _ in variables(phase) if (found := wrong(name, phase, condition=False))} == {}
 
 
+ANSWER = "the response exists in on_http_response only"
+NOTHING_YET = "in on_tcp_connect nothing of a request is known yet"
+
+
 @pytest.mark.parametrize(
     ("text", "phase", "message", "hint"),
     [
-        ("req.headrs['x'] == ['a']", REQUEST, "undeclared reference to 'req.headrs'", "did you mean req.headers?"),
-        ("req.path == 'x'", REQUEST, "undeclared reference to 'req.path'", "did you mean req.url.path?"),
-        ("request.headers == {}", REQUEST, "undeclared reference to 'request.headers'", "did you mean req.headers?"),
-        ("con.client_ip == 'x'", CONNECT, "undeclared reference to 'con.client_ip'", "did you mean conn.client_ip?"),
-        ("req.host.startWith('a')", REQUEST, "undeclared reference to 'startWith'", "did you mean startsWith?"),
+        ("req.headrs['x'] == ['a']", REQUEST, "unknown variable 'req.headrs'", "did you mean req.headers?"),
+        ("con.client_ip == 'x'", CONNECT, "unknown variable 'con.client_ip'", "did you mean conn.client_ip?"),
+        ("req.host.startWith('a')", REQUEST, "unknown method 'startWith'", "did you mean startsWith?"),
+        ("inCidrRang(conn.client_ip, 'x')", REQUEST, "unknown function 'inCidrRang'", "did you mean inCidrRange?"),
+        ("hasResHeader('a')", REQUEST, "unknown function 'hasResHeader'", ANSWER),
+        ("hasReqHeader('a')", CONNECT, "unknown function 'hasReqHeader'", NOTHING_YET),
+        ("getQueryParam('a') == []", CONNECT, "unknown function 'getQueryParam'", NOTHING_YET),
+        ("1 + 1", REQUEST, "a condition is true or false, this is of type int", "compare it with something"),
+        ("null", REQUEST, "a condition is true or false, this is of type null", "compare it with something"),
         (
-            "inCidrRang(conn.client_ip, 'x')",
+            "req.host == 1",
             REQUEST,
-            "undeclared reference to 'inCidrRang'",
-            "did you mean inCidrRange?",
+            "== does not take string and int",
+            "a number stands without quotes; int(…) and string(…) convert",
         ),
-        ("req.url.path.includes('a')", REQUEST, "undeclared reference to 'includes'", ""),
+        ("req.host && true", REQUEST, "&& does not take string and bool", "true and false stand without quotes"),
         (
-            "res.status_code == 200",
+            "inCidrRange(conn.client_ip, 8)",
             REQUEST,
-            "undeclared reference to 'res.status_code'",
-            "the response exists in on_http_response only",
+            "inCidrRange does not take (string, int)",
+            "known: inCidrRange(string,string) -> bool",
         ),
-        (
-            "hasResHeader('a')",
-            REQUEST,
-            "undeclared reference to 'hasResHeader'",
-            "the response exists in on_http_response only",
-        ),
-        *(
-            (
-                text,
-                CONNECT,
-                "undeclared reference to",
-                "the request exists in on_http_request and on_http_response only",
-            )
-            for text in ("req.host == 'a'", "hasReqHeader('a')", "getQueryParam('a') == []")
-        ),
-        (
-            "req.host",
-            REQUEST,
-            "a condition must be true or false, this is of type string: req.host",
-            "compare it with something",
-        ),
-        ("1 + 1", REQUEST, "this is of type int", "compare it with something"),
-        ("null", REQUEST, "this is of type null", "compare it with something"),
-        ("req.host == 1", REQUEST, "found no matching overload for '_==_' applied to '(string, int)'", ""),
-        ("req.headers['x'] == 'a'", REQUEST, "applied to '(list(string), string)'", ""),
-        ("req.host && true", REQUEST, "found no matching overload", ""),
-        ("req.method in 'GET'", REQUEST, "found no matching overload", ""),
-        ("inCidrRange(conn.client_ip, 8)", REQUEST, "found no matching overload for 'inCidrRange'", ""),
-        ("has(req.headers['x'])", REQUEST, "has() argument must be a field selection", ""),
-        ("", REQUEST, "the expression is empty", "leave it out to match everything"),
-        (" \n", REQUEST, "the expression is empty", "leave it out to match everything"),
-        ("a b", REQUEST, "Syntax error: extraneous input 'b'", ""),
-        ("[x for x in y]", REQUEST, "Syntax error: mismatched input 'for'", ""),
-        ("'", REQUEST, "Syntax error", ""),
-        ("req.host == 'a", REQUEST, "Syntax error", ""),
-        ("(" * 50 + "true" + ")" * 50, REQUEST, "nested or chained too deeply", "split it into several"),
+        ("", REQUEST, "the expression is empty", "leave it out; a rule without expressions matches everything"),
+        (" \n", REQUEST, "the expression is empty", "leave it out; a rule without expressions matches everything"),
+        ("a b", REQUEST, "unexpected 'b'", ""),
+        ("'", REQUEST, "a string without its closing quote", ""),
     ],
 )
 def test_what_is_wrong_is_told_with_what_was_meant(text, phase, message, hint):
     found = wrong(text, phase)
     assert found is not None
-    assert message in found[0]
-    assert found[1] == hint
+    assert (found[0].partition("\n")[0], found[1]) == (message, hint)
     assert "ERROR" not in found[0]
     assert "INVALID_ARGUMENT" not in found[0]
 
 
-def test_all_names_that_do_not_exist_are_told_and_the_first_is_shown_in_its_place():
+def test_of_several_names_that_do_not_exist_the_first_is_told_and_shown_in_its_place():
     message, hint = wrong("req.headrs == 1 || nope == 2") or ("", "")
     assert message.splitlines() == [
-        "undeclared reference to 'req.headrs'; undeclared reference to 'nope'",
-        " | req.headrs == 1 || nope == 2",
-        " | ...^",
+        "unknown variable 'req.headrs'",
+        "    req.headrs == 1 || nope == 2",
+        "        ^",
     ]
     assert hint == "did you mean req.headers?"
 
@@ -168,25 +143,23 @@ def test_the_expressions_of_a_template_are_found_and_taken(text):
 @pytest.mark.parametrize(
     ("text", "messages"),
     [
-        ("${req.nope}", ["undeclared reference to 'req.nope'"]),
-        ("a ${req.nope} b ${req.host} c ${x}", ["undeclared reference to 'req.nope'", "undeclared reference to 'x'"]),
-        ("${'}' + nope}", ["undeclared reference to 'nope'"]),
-        ("${ {'a': nope} }", ["undeclared reference to 'nope'"]),
-        ("it's ${nope}", ["undeclared reference to 'nope'"]),
+        ("${req.nope}", ["unknown variable 'req.nope'"]),
+        ("a ${req.nope} b ${req.host} c ${x}", ["unknown variable 'req.nope'", "unknown variable 'x'"]),
+        ("${'}' + nope}", ["unknown variable 'nope'"]),
+        ("${ {'a': nope} }", ["unknown variable 'nope'"]),
+        ("it's ${nope}", ["unknown variable 'nope'"]),
         ("${}", ["the expression is empty"]),
         ("${", ["'${' without its '}'"]),
         ("${req.host", ["'${' without its '}'"]),
-        ("${'}", ["'${' without its '}'"]),
+        ("${'}", ["a string without its closing quote"]),
         ("${{}", ["'${' without its '}'"]),
-        ("${nope} ${", ["undeclared reference to 'nope'", "'${' without its '}'"]),
-        ("${res.status_code}", ["undeclared reference to 'res.status_code'"]),
-        ("${req.host ${req.method}}", ["Syntax error"]),
+        ("${nope} ${", ["unknown variable 'nope'", "'${' without its '}'"]),
+        ("${res.status_code}", ["unknown variable 'res.status_code'"]),
+        ("${req.host ${req.method}}", ["unexpected '$'"]),
     ],
 )
 def test_what_is_wrong_in_a_template_is_told_for_each_expression(text, messages):
-    found = templates(text)
-    assert len(found) == len(messages)
-    assert all(message in whole for message, whole in zip(messages, found, strict=True))
+    assert [whole.partition("\n")[0] for whole in templates(text)] == messages
 
 
 @settings(deadline=None)
@@ -264,7 +237,7 @@ def test_a_literal_keeps_its_meaning_inside_a_template(text):
     assert "$" not in written
     assert templates(f"a ${{req.host == {written}}} b") == []
     assert templates(f"{written}") == []
-    assert templates(f"${{{written} + nope}}")[0].startswith("undeclared reference to 'nope'")
+    assert templates(f"${{{written} + nope}}")[0].startswith("unknown variable 'nope'")
 
 
 @settings(deadline=None)
