@@ -96,6 +96,6 @@ def test_the_examples_of_the_readme_run():
 
 
 def test_the_error_that_the_readme_quotes_is_the_one_that_is_raised():
-    with pytest.raises(ValueError, match=r"undeclared reference to 'req\.path'") as raised:
+    with pytest.raises(ValueError, match=r"unknown variable 'req\.path'") as raised:
         TrafficPolicy(on_http_request=(Rule(expressions=("req.path == '/'",), actions=(Deny(),)),))
     assert "did you mean req.url.path?" in str(raised.value.errors())

@@ -46,7 +46,7 @@ on_http_request:
     config: {status_code: 403}
 """
 
-OTHER = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n"
+OTHER = "apiVersion: example.com/v1\nkind: Colour\nmetadata: {name: web, namespace: shop}\n"
 
 
 def cli(*arguments, given="", **more):
@@ -113,7 +113,7 @@ def test_json_has_the_shape_of_the_contract(tmp_path):
         "orders",
         "invalid",
     )
-    assert (skipped["index"], skipped["kind"], skipped["status"], skipped["errors"]) == (2, "Service", "skipped", [])
+    assert (skipped["index"], skipped["kind"], skipped["status"], skipped["errors"]) == (2, "Colour", "skipped", [])
     for error in invalid["errors"]:
         assert {"path", "code", "message", "hint"} <= error.keys()
         assert re.fullmatch(r"[a-z]+/[a-z-]+", error["code"])
@@ -187,7 +187,7 @@ def test_kinds_that_are_not_known_are_named_and_counted_never_passed(tmp_path):
 
     assert done.returncode == 0
     assert "skipped" in done.stdout.splitlines()[0]
-    assert "v1 Service shop/web: not modelled" in done.stdout
+    assert "example.com/v1 Colour shop/web: not modelled" in done.stdout
     assert done.stdout.endswith("1 documents: 0 valid, 0 invalid, 1 skipped\n")
 
 

@@ -74,13 +74,13 @@ VALID = [
     ("custom-response", None),
     ("custom-response", {"headers": {f"x-{n}": "${req.host}" for n in range(10)}}),
     ("add-headers", {"headers": {f"x-{n}": "v\t" for n in range(10)}}),
-    ("add-headers", {"headers": {"host": "internal.example.com"}}),
+    ("add-headers", {"headers": {"host": "internal.example.com", "x-a": 1}}),
     ("remove-headers", {"headers": [f"x-{n}" for n in range(10)]}),
     ("rate-limit", RATE | {"name": "n" * 1023, "capacity": 1, "rate": "24h", "enforce": False}),
     ("rate-limit", RATE | {"capacity": 2_000_000_000, "rate": "1m10s", "bucket_key": ["req.host"] * 10}),
     ("rate-limit", RATE | {"bucket_key": ["req.headers['x-user'][0]", "getReqHeader('X-A')"]}),
     ("jwt-validation", JWT | {"audience": {"allow_list": [{"value": "orders"}]}}),
-    ("jwt-validation", changed(JWT, *SOURCES, "additional_jkus", to=["${vars.jwks}"])),
+    ("jwt-validation", changed(JWT, *SOURCES, "additional_jkus", to=["${secrets.get('vault', 'jwks')}"])),
     (
         "jwt-validation",
         changed(JWT, "jws", "keys", to=JWT["jws"]["keys"] | {"identification": {"token_claims": ["kid"]}}),
@@ -100,7 +100,8 @@ REFUSED = [
     ("add-headers", {"headers": {"User-Agent": "v"}}, 'headers.User-Agent["[key]"]', "policy/header", "2219"),
     ("add-headers", {"headers": {"x": "a\r\nset-cookie: b"}}, "headers.x", "policy/header", "2211"),
     ("add-headers", {"headers": {"x": "\x00"}}, "headers.x", "policy/header", "control character"),
-    ("add-headers", {"headers": {"x": 1}}, "headers.x", "schema/string-type", "1"),
+    ("add-headers", {"headers": {"x": 1.5}}, "headers.x", "schema/string-type", "1.5"),
+    ("add-headers", {"headers": {"x": True}}, "headers.x", "schema/string-type", "True"),
     ("add-headers", {"headers": {"X-A": "1", "x-a": "2"}}, "headers.x-a", "policy/duplicate", "2231"),
     ("add-headers", {"headers": ["x"]}, "headers", "schema/dict-type", "a mapping is expected, got a list"),
     ("remove-headers", {}, "headers", REQUIRED, "required"),
@@ -116,7 +117,7 @@ REFUSED = [
     ("custom-response", {"headers": {f"x-{n}": "v" for n in range(11)}}, "headers", "schema/too-long", "at most 10"),
     ("custom-response", {"headers": {"x": "a\nb"}}, "headers.x", "policy/header", "2211"),
     ("custom-response", {"headers": {"A": "1", "a": "1"}}, "headers.a", "policy/duplicate", "2231"),
-    ("custom-response", {"content": "x"}, "content", "schema/unknown-field", "unknown field"),
+    ("custom-response", {"contents": "x"}, "contents", "schema/unknown-field", "unknown field"),
     ("deny", {"status_code": 99}, "status_code", "schema/greater-than-equal", "100"),
     ("deny", {"status_code": True}, "status_code", "schema/integer", "must be an integer, got True"),
     ("deny", {"body": "no"}, "body", "schema/unknown-field", "unknown field"),
@@ -134,7 +135,13 @@ REFUSED = [
     *(("rate-limit", RATE | {"rate": rate}, "rate", "time/duration", repr(rate)) for rate in ("", "60", "1d", "-60s")),
     ("rate-limit", RATE | {"bucket_key": []}, "bucket_key", EMPTY, "at least 1"),
     ("rate-limit", RATE | {"bucket_key": ["req.host"] * 11}, "bucket_key", "schema/too-long", "at most 10"),
-    ("rate-limit", RATE | {"bucket_key": ["${conn.client_ip}"]}, "bucket_key[0]", "policy/expression", "Syntax error"),
+    (
+        "rate-limit",
+        RATE | {"bucket_key": ["${conn.client_ip}"]},
+        "bucket_key[0]",
+        "policy/expression",
+        "unexpected '$'",
+    ),
     ("rate-limit", RATE | {"bucket_key": [""]}, "bucket_key[0]", "schema/string-too-short", "1"),
     *(("jwt-validation", changed(JWT, field), field, REQUIRED, "required") for field in JWT),
     ("jwt-validation", changed(JWT, "issuer", "allow_list", to=[]), "issuer.allow_list", EMPTY, "at least 1"),
@@ -227,7 +234,7 @@ def test_each_limit_refuses_with_path_and_code(kind, config, path, code, message
     ("document", "path", "hint"),
     [
         (policy("deny", {"status": 403}), "[0].actions[0].config.status", "did you mean status_code?"),
-        (policy("custom-response", {"content": "x"}), "[0].actions[0].config.content", "did you mean body?"),
+        (policy("custom-response", {"bodi": "x"}), "[0].actions[0].config.bodi", "did you mean body?"),
         (
             policy("rate-limit", RATE | {"bucket_keys": []}),
             "[0].actions[0].config.bucket_keys",
@@ -253,8 +260,7 @@ def test_an_unknown_field_is_named_with_the_one_that_was_meant(document, path, h
 @pytest.mark.parametrize(
     ("phase", "hint"),
     [
-        ("inbound", "did you mean on_http_request?"),
-        ("outbound", "did you mean on_http_response?"),
+        ("on_http_respond", "did you mean on_http_response?"),
         ("on_http_requests", "did you mean on_http_request?"),
         ("on_tcp_conect", "did you mean on_tcp_connect?"),
     ],
@@ -280,7 +286,7 @@ def test_an_unknown_phase_is_named_with_the_one_that_was_meant(phase, hint):
         ("rate_limit", "did you mean rate-limit?"),
         ("add-header", "did you mean add-headers?"),
         ("basic_auth", "did you mean basic-auth?"),
-        ("quux", "known: add-headers, custom-response, deny, jwt-validation, rate-limit, remove-headers"),
+        ("quux", f"known: {', '.join(sorted(ACTIONS))}"),
         (None, "known: "),
         (["deny"], ""),
     ],
@@ -290,12 +296,6 @@ def test_a_wrong_name_of_an_action_is_told_with_the_right_one(kind, hint):
     assert (problem.path, problem.code) == (f"{REQUEST}[0].actions[0].type", "policy/action-type")
     assert f"unknown action type {kind!r}" in problem.message
     assert problem.hint.startswith(hint)
-
-
-def test_an_action_that_only_ngrok_has_is_not_called_unknown():
-    (problem,) = problems(policy("openid-connect", {}))
-    assert (problem.path, problem.code) == (f"{REQUEST}[0].actions[0].type", "policy/action-unsupported")
-    assert "unknown" not in problem.message
 
 
 @pytest.mark.parametrize(
@@ -372,10 +372,6 @@ def test_an_action_stands_in_its_phases_only(kind, phase):
     assert found[0].hint == f"it belongs in {' or '.join(sorted(ALLOWED[kind]))}"
 
 
-def test_every_action_has_its_phases_here():
-    assert {kind: set(cls.phases) for kind, cls in ACTIONS.items()} == ALLOWED
-
-
 def test_a_connection_is_denied_without_a_status():
     (problem,) = problems(policy("deny", {"status_code": 403}, "on_tcp_connect"))
     assert (problem.path, problem.code) == ("on_tcp_connect[0].actions[0].config.status_code", "policy/deny-status")
@@ -421,7 +417,7 @@ def test_nothing_stands_behind_what_ends_the_phase(last):
 def test_each_text_that_ngrok_evaluates_is_checked(config, kind, path):
     (problem,) = problems(policy(kind, config))
     assert (problem.path, problem.code) == (f"{REQUEST}[0].actions[0].config.{path}", "policy/template")
-    assert "undeclared reference to 'req.nope'" in problem.message
+    assert problem.message.startswith("unknown variable 'req.nope'\n")
 
 
 def test_an_audience_is_no_template():
@@ -460,7 +456,7 @@ def test_everything_wrong_in_a_policy_is_told_at_once():
         ("on_http_request[1]", "policy/shorthand"),
         ("on_http_request[2].actions[0].type", "policy/action-type"),
         ("on_http_response[0].actions[0].type", "policy/action-phase"),
-        ("inbound", "schema/unknown-field"),
+        ("inbound", "policy/legacy-phase"),
     }
 
 
@@ -468,7 +464,7 @@ def test_everything_wrong_in_a_policy_is_told_at_once():
 
 
 def written(step: JwtValidation) -> dict:
-    return json.loads(json.dumps(step.config()))
+    return json.loads(json.dumps(step.settings()))
 
 
 def test_the_short_way_to_a_bearer_token():

@@ -109,9 +109,9 @@ def test_a_known_kind_in_a_wrong_group_of_the_same_owner_is_an_error(text, right
 @pytest.mark.parametrize(
     "head",
     [
-        "apiVersion: v1\nkind: Service\n",
+        "apiVersion: metrics.k8s.io/v1beta1\nkind: PodMetrics\n",
         "apiVersion: networking.istio.io/v1\nkind: Gateway\n",
-        "apiVersion: apps/v1\nkind: Deployment\n",
+        "apiVersion: serving.knative.dev/v1\nkind: Service\n",
         "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n",
     ],
 )
@@ -120,15 +120,16 @@ def test_other_kinds_are_skipped_and_never_valid(head):
 
 
 def test_a_list_gives_a_result_an_item_with_lines_in_the_file():
-    items = f"items:\n- {{apiVersion: v1, kind: Service, {HEAD.strip()}}}\n- apiVersion: gateway.networking.k8s.io/v1\n"
+    other = f"{{apiVersion: example.com/v1, kind: Colour, {HEAD.strip()}}}"
+    items = f"items:\n- {other}\n- apiVersion: gateway.networking.k8s.io/v1\n"
     text = (
         "apiVersion: v1\nkind: List\n"
         + items
         + "  kind: Gateway\n  metadata: {name: a}\n  spec: {listeners: []}\n- 3\n"
     )
-    service, gateway, number = results(text)
+    colour, gateway, number = results(text)
 
-    assert (service.status, gateway.status, number.status) == ("skipped", "invalid", "invalid")
+    assert (colour.status, gateway.status, number.status) == ("skipped", "invalid", "invalid")
     assert {(p.path, p.line) for p in gateway.problems} == {("spec.gatewayClassName", 8), ("spec.listeners", 8)}
     assert {p.document for p in gateway.problems} == {"Gateway a"}
     assert number.problems[0].line == 9
