@@ -65,7 +65,7 @@ def authentication(rail: AuthenticationRequired, gateway: ApiGatewaySpec, api: A
             yield Broken(message, "leave it out", f"{always.path}.allow_cors_preflight", _preflight(gateway, served[0]))
     elif conditional := next((place for place in found if place.rule.expressions and place.step.enforced), None):
         message = f"requests are authenticated only where {' && '.join(conditional.rule.expressions)}"
-        path = f"policy.on_http_request[{conditional.index}].expressions"
+        path = f"policy.on_http_request[{conditional.rule_number}].expressions"
         yield Broken(message, "drop the condition", path, request)
     elif found:
         message = f"{found[0].step.type} only records who would not pass: enforce is false"
@@ -76,19 +76,19 @@ def authentication(rail: AuthenticationRequired, gateway: ApiGatewaySpec, api: A
 
 
 class _Place(NamedTuple):
-    """An action of a request's rules."""
+    """An action of a request's rules, and where it stands."""
 
-    index: int
+    rule_number: int
     number: int
     rule: Rule
     step: Action
 
     @property
     def path(self) -> str:
-        return f"policy.on_http_request[{self.index}].actions[{self.number}]"
+        return f"policy.on_http_request[{self.rule_number}].actions[{self.number}]"
 
     def before(self, other: _Place) -> bool:
-        return (self.index, self.number) < (other.index, other.number)
+        return (self.rule_number, self.number) < (other.rule_number, other.number)
 
 
 def _places(api: ApiSpec) -> Iterator[_Place]:

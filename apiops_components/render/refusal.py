@@ -16,7 +16,7 @@ from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.filters import Filter
 from apiops_components.models.match import LONGEST_PATH, HeaderMatch, Match, QueryMatch, describe
-from apiops_components.models.policy.actions import AddHeaders, RemoveHeaders
+from apiops_components.models.policy.actions import AddHeaders, RemoveHeaders, SetVars, UrlRewrite
 from apiops_components.models.policy.cel import is_pattern
 from apiops_components.models.policy.document import Rule
 from apiops_components.models.route import Route
@@ -50,7 +50,7 @@ def refusals(spec: ApiGatewaySpec) -> list[Problem]:
 
 
 def _api_problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
-    rewrites = False
+    rewrites = any(isinstance(step, UrlRewrite) for step in api.policy.actions)
     answers = any(rule.ends for rule in api.policy.on_http_request)
     for index, route in enumerate(api.routes):
         path = f"routes[{index}]"
@@ -76,6 +76,7 @@ def _api_problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
             "lowering/response-after-rewrite",
             "rewrite in the backend, or use a response_headers filter",
         )
+    yield from _action_problems(api)
 
 
 def _placed_filters(route: Route, path: str) -> Iterator[tuple[str, Filter]]:
@@ -216,6 +217,42 @@ def _path_texts(item: Filter) -> Iterator[tuple[str, str]]:
             for kind in ("replace_full_path", "replace_prefix_match"):
                 if (text := getattr(change.path, kind)) is not None:
                     yield f"{field}.path.{kind}", text
+
+
+# --- actions that would mislead the operator's own rules -------------------------------------------------------------
+
+# What the operator keeps for itself, in the same variables: the path it matches, whether a route was taken.
+_RESERVED = frozenset(
+    {
+        *("original_path", "original_headers", "original_query_params"),
+        *("request_matched_local_svc", "weighted_route_random_num"),
+    }
+)
+
+
+def _action_problems(api: ApiSpec) -> Iterator[Problem]:
+    gateway, _ = split_rules(api.policy.on_http_request)
+    for phase, index, rule in api.policy.rules:
+        for number, step in enumerate(rule.actions):
+            place = f"policy.{phase}[{index}].actions[{number}]"
+            if isinstance(step, SetVars):
+                for position, (name, _) in enumerate(step.assignments):
+                    if name in _RESERVED:
+                        yield Problem(
+                            f"vars.{name} is one of those by which ngrok's operator finds the route",
+                            f"{place}.config.vars[{position}].{name}",
+                            "lowering/reserved-variable",
+                            "choose another name",
+                        )
+            elif isinstance(step, UrlRewrite) and index < len(gateway):
+                # Behind the Gateway's policy the operator remembers the path as it came.
+                yield Problem(
+                    "the URL would be rewritten in the Gateway's policy: the rules there and the routes would find "
+                    "their requests by the new path",
+                    place,
+                    "lowering/early-rewrite",
+                    "rewrite in a rule of its own, behind all that refuse or answer",
+                )
 
 
 # --- headers that are matched on, and changed too early --------------------------------------------------------------

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from apiops_components.errors import InvalidInput
+from apiops_components.errors import InvalidInput, problems_of
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.filters import (
     Cors,
@@ -19,12 +20,28 @@ from apiops_components.models.filters import (
 from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
 from apiops_components.models.policy.actions import (
     AddHeaders,
+    BasicAuth,
+    CircuitBreaker,
+    CloseConnection,
     CustomResponse,
     Deny,
+    ForwardInternal,
     JwtValidation,
+    Log,
+    OAuth,
+    OpenIdConnect,
+    OwaspCrsRequest,
     RateLimit,
+    RawAction,
     RemoveHeaders,
+    RestrictIps,
+    Saml,
+    SetVars,
+    SseFindReplace,
+    VerifyWebhook,
 )
+from apiops_components.models.policy.actions import Redirect as RedirectAction
+from apiops_components.models.policy.actions import UrlRewrite as RewriteAction
 from apiops_components.models.policy.document import Rule, TrafficPolicy
 from apiops_components.models.route import Backend, HttpRoute, Route, Timeouts
 from apiops_components.render.gateway import api_objects
@@ -460,3 +477,89 @@ def test_a_deny_that_reads_what_another_action_found_has_it_in_front():
     deny = Rule(expressions=("actions.ngrok.rate_limit.limited",), actions=(Deny(),))
 
     assert split_rules((limit, deny)) == ([limit, deny], [])
+
+
+REWRITE = RewriteAction(from_="/x", to="/y")
+SET = SetVars(vars=({"tenant": "${req.headers['x-tenant'][0]}"},))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        BasicAuth(credentials=("me:0123456789",)),
+        OAuth(provider="github"),
+        OpenIdConnect(issuer_url="https://id.example.com"),
+        Saml(idp_metadata="<x/>"),
+        RestrictIps(allow=("192.0.2.0/24",)),
+        VerifyWebhook(provider="github", secret="x"),  # noqa: S106
+        OwaspCrsRequest(),
+        CloseConnection(),
+        RedirectAction(to="https://b.example.com/"),
+        ForwardInternal(url="https://a.internal"),
+        RawAction(type="passkey", config={}),
+    ],
+)
+def test_what_protects_or_answers_takes_all_before_it_to_the_gateway(action):
+    before, protecting, behind = Rule(actions=(SET,)), Rule(actions=(action,)), Rule(actions=(REWRITE,))
+
+    assert split_rules((before, protecting, behind)) == ([before, protecting], [behind])
+
+
+@pytest.mark.parametrize("action", [SET, REWRITE, Log(metadata={"a": 1}), CircuitBreaker(error_threshold=0.5)])
+def test_what_only_changes_counts_or_tells_stays_with_the_route(action):
+    assert split_rules((Rule(actions=(action,)),)) == ([], [Rule(actions=(action,))])
+
+
+def test_a_url_is_not_rewritten_before_or_beside_a_protecting_rule():
+    before = TrafficPolicy(on_http_request=(Rule(actions=(REWRITE,)), Rule(actions=(JWT,))))
+    beside = TrafficPolicy(on_http_request=(Rule(actions=(JWT, REWRITE)),))
+
+    assert problems(one(), policy=before) == [("policy.on_http_request[0].actions[0]", "early-rewrite")]
+    assert problems(one(), policy=beside) == [("policy.on_http_request[0].actions[1]", "early-rewrite")]
+
+
+def test_a_url_may_be_rewritten_behind_the_protecting_rules_where_responses_have_none():
+    policy = TrafficPolicy(on_http_request=(Rule(actions=(JWT,)), Rule(actions=(REWRITE,))))
+    api = ApiSpec(name="a", routes=(one(),), policy=policy)
+    check_host(ApiGatewaySpec(name="h", namespace="n", host="a.example.com", apis=(api,)))
+
+    assert problems(one(), policy=policy + RESPONSE) == [("policy.on_http_response", "response-after-rewrite")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "request_matched_local_svc",
+        "weighted_route_random_num",
+        "original_path",
+        "original_headers",
+        "original_query_params",
+    ],
+)
+@pytest.mark.parametrize("phase", ["on_http_request", "on_http_response"])
+def test_the_operators_own_variables_are_not_set(name, phase):
+    policy = TrafficPolicy(**{phase: (Rule(actions=(LIMIT, SET)[phase != "on_http_request" :]),)})
+    check_host(
+        ApiGatewaySpec(
+            name="h",
+            namespace="n",
+            host="a.example.com",
+            apis=(ApiSpec(name="a", routes=(one(),), policy=policy),),
+        )
+    )
+
+    taken = TrafficPolicy(**{phase: (Rule(actions=(SetVars(vars=({"mine": 1}, {name: "/"})),)),)})
+    assert problems(one(), policy=taken) == [
+        (f"policy.{phase}[0].actions[0].config.vars[1].{name}", "reserved-variable")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "action"),
+    [("on_tcp_connect", Deny()), ("on_event_stream_message", SseFindReplace(replacements=({"from": "a", "to": "b"},)))],
+)
+def test_rules_of_phases_that_no_route_has_are_refused(phase, action):
+    with pytest.raises(ValidationError) as raised:
+        ApiSpec(name="a", routes=(one(),), policy=TrafficPolicy(**{phase: (Rule(actions=(action,)),)}))
+    (problem,) = problems_of(raised.value)
+    assert (problem.path, problem.code) == (f"policy.{phase}", "api/phase")

@@ -99,6 +99,7 @@ class OwaspCrsRequest(_OwaspCrs):
     type: ClassVar[str] = "owasp-crs-request"
     phases: ClassVar[frozenset[str]] = frozenset({"on_http_request"})
     result: ClassVar[str] = "owasp_crs_request"
+    protecting: ClassVar[bool] = True
 
 
 class OwaspCrsResponse(_OwaspCrs):
