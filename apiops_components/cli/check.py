@@ -39,11 +39,22 @@ def command(project: Project, env: str, team: str | None, form: str) -> int:
     findings = check(descriptions, rules)
     broken = [finding for finding in findings if not finding.waived]
     apis = sum(len(gateway.apis) for description in descriptions for gateway in description.gateways)
+    raw = sum(description.raw_actions for description in descriptions)
     if form == "json":
-        summary = {"guardrails": len(rules), "apis": apis, "broken": len(broken), "waived": len(findings) - len(broken)}
+        summary = {
+            "guardrails": len(rules),
+            "apis": apis,
+            "broken": len(broken),
+            "waived": len(findings) - len(broken),
+            "raw_actions": raw,
+        }
         print_json({"environment": env, "summary": summary, "findings": [asdict(finding) for finding in findings]})
     else:
         _print(findings)
+        if raw:
+            from apiops_components.delivery.preview_text import raw_counted  # noqa: PLC0415
+
+            click.secho(raw_counted(raw), fg="yellow")
         waived = len(findings) - len(broken)
         verdict = f"{len(broken)} broken" if broken else "all hold"
         click.secho(

@@ -12,12 +12,15 @@ from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.description import Description
 from apiops_components.models.guardrail import Guardrail
 from apiops_components.models.match import describe
-from apiops_components.models.policy.actions import JwtValidation, RateLimit
+from apiops_components.models.policy.action import Action
+from apiops_components.models.policy.actions import JwtValidation, OAuth, OpenIdConnect, RateLimit
 from apiops_components.models.route import Route
 from apiops_components.render.description import render_all
 from apiops_components.render.manifest import Manifest
 
 __all__ = ["annotations_of"]
+
+_SECRET = frozenset({"client_secret", "secret", "server_private_key"})  # ngrok takes them in the clear, too
 
 _SHOWN_CONFIG = 160  # characters of an action's settings: enough to recognise it; the manifest has all of it
 
@@ -57,6 +60,7 @@ def annotations_of(descriptions: Sequence[Description], guardrails: Sequence[Gua
             OwnedObject(item.kind, item.name, item.namespace or "", item.owner, item.team or "", item.component)
             for item in manifests
         ),
+        raw_actions=sum(description.raw_actions for description in descriptions),
     )
 
 
@@ -95,9 +99,19 @@ def _backend(gateway: ApiGatewaySpec, route: Route) -> str:
 def _authentication(api: ApiSpec) -> Iterator[str]:
     for rule in api.policy.on_http_request:
         for step in rule.actions:
-            if isinstance(step, JwtValidation):
-                issuers = ", ".join(item.value for item in step.issuer.allow_list)
-                yield f"JWT of {issuers}" + (" under a condition" if rule.expressions else "")
+            if shown := _identity(step):
+                unenforced = "" if step.enforced else ", recorded only"
+                yield shown + unenforced + (" under a condition" if rule.expressions else "")
+
+
+def _identity(step: Action) -> str:
+    if isinstance(step, JwtValidation):
+        return f"JWT of {', '.join(item.value for item in step.issuer.allow_list)}"
+    if isinstance(step, OAuth):
+        return f"OAuth at {step.provider}"
+    if isinstance(step, OpenIdConnect):
+        return f"OpenID Connect at {step.issuer_url}"
+    return {"basic-auth": "basic", "saml": "SAML"}.get(step.type, "")
 
 
 def _rate_limits(api: ApiSpec) -> Iterator[str]:
@@ -138,9 +152,12 @@ def _action(action: Mapping[str, Any]) -> str:
         text = (
             ", ".join(f"{k}: {v}" for k, v in headers.items()) if isinstance(headers, Mapping) else ", ".join(headers)
         )
+    elif name == "basic-auth":
+        text = ", ".join(pair.partition(":")[0] for pair in config["credentials"])  # no password in a report
     elif name in ("deny", "custom-response"):
         text = str(config.get("status_code", 403 if name == "deny" else 200))
     else:
-        text = json.dumps(config, ensure_ascii=False) if config else ""
+        shown = {key: value for key, value in config.items() if key not in _SECRET}
+        text = json.dumps(shown, ensure_ascii=False) if shown else ""
     short = text if len(text) <= _SHOWN_CONFIG else f"{text[: _SHOWN_CONFIG - 1]}…"
     return f"{name}: {short}" if short else name

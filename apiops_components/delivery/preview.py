@@ -136,6 +136,8 @@ class Annotations:
     """All traffic policies."""
     objects: tuple[OwnedObject, ...] = ()
     """All Kubernetes objects."""
+    raw_actions: int = 0
+    """How many actions of traffic policies nothing here has checked (`RawAction`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,11 @@ class EnvironmentPreview:
         return tuple(dict.fromkeys((*self.known.findings, *made)))
 
     def summary(self) -> dict[str, Any]:
-        """Counts: resources, components among them, resources by type, and what the guardrails say."""
+        """Counts: resources, components among them, resources by type, what the guardrails say, unchecked actions."""
         findings = self.findings
         waived = sum(bool(finding.waived) for finding in findings)
         guardrails = {"broken": len(findings) - waived, "waived": waived} if self.checked else None
-        return {**count(self.resources), "guardrails": guardrails}
+        return {**count(self.resources), "guardrails": guardrails, "raw_actions": self.known.raw_actions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,7 @@ def _environment_json(environment: EnvironmentPreview) -> dict[str, Any]:
         "name": environment.name,
         "summary": environment.summary(),
         "programs": [_program_json(program) for program in environment.programs],
-        **{key: value for key, value in known.items() if key != "checked"},
+        **{key: value for key, value in known.items() if key not in ("checked", "raw_actions")},
     }
 
 

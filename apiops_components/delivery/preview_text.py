@@ -16,7 +16,7 @@ from apiops_components.delivery.preview import (
 from apiops_components.delivery.recording import RecordedResource
 from apiops_components.guardrails.finding import Finding
 
-__all__ = ["Line", "lines", "markdown", "plain"]
+__all__ = ["Line", "lines", "markdown", "plain", "raw_counted"]
 
 Line = tuple[tuple[str, str], ...]
 """Pieces of text, each with the name of its style: ``title``, ``type``, ``name``, ``note``, ``broken`` … or none."""
@@ -42,6 +42,8 @@ def _environment(environment: EnvironmentPreview) -> Iterator[Line]:
     for program in environment.programs:
         yield from _program(program)
     yield from _findings(environment)
+    if raw := environment.known.raw_actions:
+        yield ((f"  {raw_counted(raw)}", "waived"),)
 
 
 def _program(program: ProgramPreview) -> Iterator[Line]:
@@ -123,6 +125,11 @@ def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def raw_counted(number: int) -> str:
+    """What every report says of actions that nothing checks."""
+    return f"{_plural(number, 'raw action')} of traffic policies, not checked"
+
+
 def _verdict(findings: tuple[Finding, ...]) -> str:
     waived = sum(bool(finding.waived) for finding in findings)
     broken = len(findings) - waived
@@ -141,6 +148,8 @@ def markdown(preview: Preview) -> str:
         parts.append(f"### {_cell(environment.name)}")
         if environment.findings:
             parts.append(_findings_table(environment.findings))
+        if raw := environment.known.raw_actions:
+            parts.append(f"**{raw_counted(raw)}**")
         text = "".join("".join(piece for piece, _ in line) + "\n" for line in _programs(environment))
         summary = _counted(count(environment.resources))
         fence = "`" * max(3, _longest_run(text) + 1)

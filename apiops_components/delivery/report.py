@@ -22,7 +22,7 @@ from apiops_components.delivery.preview import (
     count,
     tree,
 )
-from apiops_components.delivery.preview_text import notes_of
+from apiops_components.delivery.preview_text import notes_of, raw_counted
 from apiops_components.documents import dump
 from apiops_components.guardrails.finding import Finding
 
@@ -124,7 +124,7 @@ def _environment(environment: EnvironmentPreview) -> Markup:
         el("div", *tiles, class_="tiles"),
         _part(here, "guardrails", "Guardrails", _findings(environment)),
         _part(here, "routes", "Routes", _routes(known.routes)),
-        _part(here, "policies", "Policies", _policies(known.policies)),
+        _part(here, "policies", "Policies", *_raw(known.raw_actions), _policies(known.policies)),
         _part(here, "owners", "Who owns what", _owners(environment)),
         _part(here, "resources", "Resources", *(_program(program) for program in environment.programs)),
         id=here,
@@ -192,6 +192,10 @@ def _policies(policies: Sequence[PolicyRow]) -> Markup:
     if not policies:
         return el("p", "No traffic policies.", class_="note")
     return join(*map(_policy, policies))
+
+
+def _raw(number: int) -> tuple[Markup, ...]:
+    return (el("p", el("span", raw_counted(number), class_="badge waived")),) if number else ()
 
 
 def _policy(policy: PolicyRow) -> Markup:

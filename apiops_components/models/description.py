@@ -84,6 +84,11 @@ class Description(CheckedModel):
                 )
 
     @property
+    def raw_actions(self) -> int:
+        """How many actions of its traffic policies nothing here has checked; every report tells it."""
+        return sum(len(api.policy.raw) for gateway in self.gateways for api in gateway.apis)
+
+    @property
     def delivery(self) -> Delivery:
         """Who applies the routes, policies and workloads: what the team's settings say; Pulumi for the platform's."""
         return self.environment.team(self.team).delivery if self.team is not None else "direct"

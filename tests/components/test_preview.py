@@ -359,6 +359,19 @@ def test_markdown_cannot_be_broken_out_of(root):
     assert row == "| broken | code | x\\|y z |  | a \\| b &lt;img src=x&gt; \\`c\\` \\[d\\]\\(e\\) |"
 
 
+def test_actions_that_nothing_checks_are_counted_in_every_form(root):
+    known = Annotations(checked=True, raw_actions=2)
+    made = previewed(Project.load(root), ["dev"], annotate=lambda _project, _env: known)
+    said = "2 raw actions of traffic policies, not checked"
+
+    assert rendered(made, "text").splitlines()[-1] == f"  {said}"
+    assert f"\n\n**{said}**\n\n" in rendered(made, "markdown")
+    assert f">{said}<" in rendered(made, "html")
+    (environment,) = json.loads(rendered(made, "json"))["environments"]
+    assert environment["summary"]["raw_actions"] == 2
+    assert "raw action" not in rendered(previewed(Project.load(root), ["dev"]), "text")
+
+
 # The command
 
 
@@ -383,6 +396,7 @@ def test_json_is_one_document_of_all_environments_and_the_same_each_time(root):
             "pulumi:pulumi:StackReference": 1,
         },
         "guardrails": {"broken": 0, "waived": 0},
+        "raw_actions": 0,
     }
     secret = dev["programs"][0]["resources"][2]
     assert secret["inputs"]["stringData"] == "<secret>"

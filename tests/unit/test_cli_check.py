@@ -139,7 +139,7 @@ def test_json_is_one_document_of_findings(project):
 
     assert (done.returncode, done.stderr) == (1, "")
     assert found["environment"] == "prod"
-    assert found["summary"] == {"guardrails": 4, "apis": 2, "broken": 2, "waived": 1}
+    assert found["summary"] == {"guardrails": 4, "apis": 2, "broken": 2, "waived": 1, "raw_actions": 0}
     assert [(f["guardrail"], f["subject"], bool(f["waived"])) for f in found["findings"]] == [
         ("authentication-required", "Api shop/front", True),
         ("highest-rate-limit", "Api shop/front", False),
@@ -220,3 +220,15 @@ def test_a_guardrail_for_a_team_that_is_not_there_is_warned_of(project):
 
     assert "AllowedHosts: guardrails[3].teams[0]: no team is called 'nobody', so this never applies" in done.stderr
     assert "'shop'" not in done.stderr
+
+
+def test_actions_that_nothing_checks_are_counted(project):
+    file = project / "teams/shop/describe.py"
+    change(file, "actions=(JWT,)", "actions=(JWT, RawAction(type='new', config={'a': 1}))")
+    change(file, "import (", "import (RawAction,")
+    done = check(project, "--env", "dev")
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-2] == "1 raw action of traffic policies, not checked"
+    summary = json.loads(check(project, "--env", "dev", "--format", "json").stdout)["summary"]
+    assert summary["raw_actions"] == 1

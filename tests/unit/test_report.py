@@ -32,7 +32,16 @@ from apiops_components.models.description import Description
 from apiops_components.models.environment import Environment, TeamSettings
 from apiops_components.models.filters import Filter, Redirect
 from apiops_components.models.guardrail import AuthenticationRequired
-from apiops_components.models.policy.actions import Deny, JwtValidation, RateLimit
+from apiops_components.models.policy.actions import (
+    BasicAuth,
+    Deny,
+    JwtValidation,
+    OAuth,
+    OpenIdConnect,
+    RateLimit,
+    RawAction,
+    Saml,
+)
 from apiops_components.models.policy.document import Rule, TrafficPolicy
 from apiops_components.models.route import Backend, Route
 
@@ -271,3 +280,37 @@ def test_a_preview_is_read_and_written_without_pulumi():
     code = f"{imports}; import sys; print([m for m in sys.modules if m.partition('.')[0].startswith('pulumi')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("action", "shown"),
+    [
+        (BasicAuth(credentials=("me:0123456789",)), "basic"),
+        (BasicAuth(credentials=("me:0123456789",), enforce=False), "basic, recorded only"),
+        (OAuth(provider="github", client_id="me", client_secret="0123456789"), "OAuth at github"),  # noqa: S106
+        (OpenIdConnect(issuer_url="https://id.example.com"), "OpenID Connect at https://id.example.com"),
+        (Saml(idp_metadata="<x/>"), "SAML"),
+    ],
+)
+def test_each_login_is_named_and_no_password_shown(action, shown):
+    platform, team = described()
+    (gateway,) = team.gateways
+    front = gateway.apis[1].model_copy(update={"policy": TrafficPolicy(on_http_request=(Rule(actions=(action,)),))})
+    apis = (gateway.apis[0], front)
+    known = annotations_of(
+        [platform, team.model_copy(update={"gateways": (gateway.model_copy(update={"apis": apis}),)})], ()
+    )
+
+    assert known.routes[-1].authentication == shown
+    assert "0123456789" not in str(known)
+
+
+def test_actions_that_nothing_checks_are_counted():
+    platform, team = described()
+    (gateway,) = team.gateways
+    raw = TrafficPolicy(on_http_request=(Rule(actions=(RawAction(type="new", config={}),)),))
+    apis = tuple(api.model_copy(update={"policy": raw}) for api in gateway.apis)
+    counted = team.model_copy(update={"gateways": (gateway.model_copy(update={"apis": apis}),)})
+
+    assert annotations_of([platform, counted], ()).raw_actions == 2
+    assert annotations_of([platform, team], ()).raw_actions == 0
