@@ -21,6 +21,7 @@ class _LazyGroup(click.Group):
 
     summaries: ClassVar[dict[str, str]] = {
         "check": "Check the guardrails over an environment.",
+        "explain": "Print the documentation of a model, an action or a field.",
         "preview": "Run the whole Pulumi program in process and show what it holds.",
         "render": "Print or write every Kubernetes manifest of an environment.",
         "schema": "Print the JSON Schema of a model, for editors.",

@@ -13,6 +13,14 @@ from apiops_components.cli.output import print_json
 _FUNCTIONS = ("models.policy.factories", "models.policy.expression")
 
 
+def model_homes() -> dict[str, str]:
+    """The module of each public model, by its name."""
+    import apiops_components as public  # noqa: PLC0415
+
+    homes = {name: home for name, home in public._HOME.items() if home.startswith("models.")}  # noqa: SLF001
+    return {name: home for name, home in homes.items() if not home.startswith(_FUNCTIONS)}
+
+
 @click.command("schema")
 @click.argument("model", required=False)
 def command(model: str | None) -> int:
@@ -20,11 +28,9 @@ def command(model: str | None) -> int:
 
     Environment is the settings of an environment (apiops:environment), TrafficPolicy a policy document.
     """
-    import apiops_components as public  # noqa: PLC0415
     from apiops_components.models.docs import documented_schema  # noqa: PLC0415
 
-    homes = {name: home for name, home in public._HOME.items() if home.startswith("models.")}  # noqa: SLF001
-    homes = {name: home for name, home in homes.items() if not home.startswith(_FUNCTIONS)}
+    homes = model_homes()
     if model is None:
         for name in sorted(homes):
             click.echo(name)
