@@ -64,6 +64,8 @@ NOTHING_YET = "in on_tcp_connect nothing of a request is known yet"
     ("text", "phase", "message", "hint"),
     [
         ("req.headrs['x'] == ['a']", REQUEST, "unknown variable 'req.headrs'", "did you mean req.headers?"),
+        ("req.ipp == 'x'", REQUEST, "unknown variable 'req.ipp'", "did you mean conn.client_ip?"),
+        ("req.nope == 'x'", REQUEST, "unknown variable 'req.nope'", ""),
         ("con.client_ip == 'x'", CONNECT, "unknown variable 'con.client_ip'", "did you mean conn.client_ip?"),
         ("req.host.startWith('a')", REQUEST, "unknown method 'startWith'", "did you mean startsWith?"),
         ("inCidrRang(conn.client_ip, 'x')", REQUEST, "unknown function 'inCidrRang'", "did you mean inCidrRange?"),

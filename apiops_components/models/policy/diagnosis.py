@@ -132,10 +132,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = list(known)
     if _MEANT.get(word) in names:
         return f"did you mean {_MEANT[word]}?"
-    folded = {other.lower(): name for other, name in _MEANT.items() if name in names}
-    folded |= {name.lower(): name for name in reversed(names)}
-    near = difflib.get_close_matches(word.lower(), folded, 1, 0.6)
-    return f"did you mean {folded[near[0]]}?" if near else ""
+    meant = {other.lower(): name for other, name in _MEANT.items() if name in names}
+    own = {name.lower(): name for name in reversed(names)}
+    # What only resembles another name for it is further away: req.nope is no req.ip, and so no conn.client_ip.
+    for folded, least in ((meant | own, 0.8), (own, 0.7)):
+        if near := difflib.get_close_matches(word.lower(), folded, 1, least):
+            return f"did you mean {folded[near[0]]}?"
+    return ""
 
 
 # --- habits from other languages -------------------------------------------------------------------------------------
