@@ -76,7 +76,7 @@ def test_the_platform_s_and_a_team_s_description_are_taken():
         (
             description(guardrails=[{"kind": "forbidden-actions", "actions": [""]}]),
             "guardrails[0].actions[0]",
-            "schema/string-too-short",
+            "guardrail/action",
         ),
         (
             description(

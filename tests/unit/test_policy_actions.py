@@ -46,7 +46,7 @@ CATALOGUE = {
     "log": ({T, Q, R}, "log", GOES_ON, False),
     "oauth": ({Q}, "oauth", GOES_ON, True),
     "openid-connect": ({Q}, "oidc", GOES_ON, True),
-    "owasp-crs-request": ({Q}, "owasp_crs_request", GOES_ON, False),
+    "owasp-crs-request": ({Q}, "owasp_crs_request", GOES_ON, True),
     "owasp-crs-response": ({R}, "owasp_crs_response", GOES_ON, False),
     "rate-limit": ({Q}, "rate_limit", GOES_ON, False),
     "redirect": ({Q}, "redirect", MAY_END, False),
