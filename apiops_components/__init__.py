@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from apiops_components.components.argocd import ArgoCD
     from apiops_components.components.cluster import cluster_of
-    from apiops_components.components.config import load_environment, load_secrets, readable_errors
+    from apiops_components.components.config import load_environment, load_secrets, readable_errors, stack_output
     from apiops_components.components.existing import ExistingCluster
     from apiops_components.components.gateway import Api, ApiGateway
     from apiops_components.components.gitops import GitOps
@@ -135,7 +135,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "components.argocd": "ArgoCD",
     "components.cluster": "cluster_of",
-    "components.config": "load_environment load_secrets readable_errors",
+    "components.config": "load_environment load_secrets readable_errors stack_output",
     "components.existing": "ExistingCluster",
     "components.gateway": "Api ApiGateway",
     "components.gitops": "GitOps",
@@ -309,6 +309,7 @@ __all__ = [
     "rule",
     "secret",
     "set_vars",
+    "stack_output",
     "var",
     "verify_webhook",
 ]

@@ -141,7 +141,8 @@ def _problem(item: Mapping[str, Any], data: Any) -> Problem:
     context: Mapping[str, Any] = item.get("ctx") or {}
     elements = _real_path(item["loc"], data, missing=kind == "missing" or "/" in kind)
     if "/" in kind:  # one of ours: its message is complete
-        return Problem(item["msg"], format_path(elements), kind, str(context.get("hint", "")))
+        text = str(context.get("text", item["msg"]))  # the message ends with the hint
+        return Problem(text, format_path(elements), kind, str(context.get("hint", "")))
     if kind == "missing":
         return Problem("required, but missing", format_path(elements), "schema/required")
     if kind == "extra_forbidden":

@@ -185,13 +185,45 @@ class Project:
         A team takes part where the environment's settings name it. In a team's own project there is only that team.
         """
         if team is not None:
-            if team not in self.teams:
-                known = ", ".join(self.teams) or "none"
-                raise NotRunnable(Problem(f"unknown team {team!r}; teams here: {known}", code="project/team"))
-            return [self.teams[team].describe(env)]
+            return [self.of_team(team).describe(env)]
         own = self.describe(env)
         here = own.environment.teams
         return [own, *(project.describe(env) for name, project in self.teams.items() if name in here)]
+
+    def of_team(self, team: str) -> Project:
+        """The project of a team: one of those here, or this one where it is the team's own.
+
+        Raises:
+            NotRunnable: There is none of this name.
+        """
+        if self.platform != self:
+            if team == self.root.name:
+                return self
+            message = f"this folder is the project of team {self.root.name!r}, not of {team!r}"
+            raise NotRunnable(Problem(message, code="project/team", hint="run it in the platform's folder"))
+        if team not in self.teams:
+            known = ", ".join(self.teams) or "none"
+            raise NotRunnable(Problem(f"unknown team {team!r}; teams here: {known}", code="project/team"))
+        return self.teams[team]
+
+    def warnings(self, env: str) -> tuple[Problem, ...]:
+        """What is wrong in an environment's settings, and still lets everything run."""
+        settings = self.settings(env)
+        named = settings.environment.teams.keys()
+        without_folder = ", ".join(sorted(named - self.teams.keys()))
+        if not without_folder:
+            return settings.warnings
+        left_out = tuple(
+            Problem(
+                f"team {team!r} is left out: the settings name {without_folder}, which has no folder, and not it",
+                'config["apiops:environment"].teams',
+                "settings/team-left-out",
+                "is the name misspelt?",
+                _shown(settings.file),
+            )
+            for team in sorted(self.teams.keys() - named)
+        )
+        return (*settings.warnings, *left_out)
 
     def guardrails(self, env: str | Environment) -> tuple[Guardrail, ...]:
         """The platform's guardrails: stated by the enclosing project, whichever project asks."""
@@ -365,6 +397,8 @@ def _call_describe(project: Project, environment: Environment) -> Description:
             raise type(error)(problem.at(file=place[0], line=place[1]) for problem in error.problems) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001  (it may raise anything; it is shown with its place)
             name, line = _place(error, project.root, file)
+            if isinstance(error, TypeError) and line:  # nearly always a constructor called without what it needs
+                raise InvalidInput(Problem(str(error), code="project/describe", file=name, line=line)) from None
             message = f"describe failed with {type(error).__name__}: {error}"
             raise NotRunnable(Problem(message, code="project/describe", file=name, line=line)) from None
     if not isinstance(description, Description):

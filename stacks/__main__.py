@@ -49,4 +49,4 @@ with readable_errors():
     pulumi.export("environment", environment.name)
     pulumi.export("kubeconfig", cluster.kubeconfig)
     pulumi.export("cluster_name", cluster.cluster_name)
-    pulumi.export("namespaces", {name: team.namespace for name, team in teams.items()})
+    pulumi.export("namespaces", {name: environment.namespace(name) for name in teams})

@@ -31,7 +31,7 @@ def command(project: Project, env: str, team: str | None, form: str) -> int:
     from apiops_components.guardrails.check import check  # noqa: PLC0415
     from apiops_components.render.description import render_all  # noqa: PLC0415
 
-    show_warnings(project.settings(env).warnings)
+    show_warnings(project.warnings(env))
     descriptions = project.descriptions(env, team)
     render_all(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
     rules = project.guardrails(env)

@@ -24,7 +24,7 @@ def project_option(command: F) -> F:
     """``--project``: gives the command a `Project`."""
     return click.option(
         "--project",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
         callback=_project,
         help="Folder of the project  [default: the nearest one upwards with a Pulumi.yaml]",
     )(command)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from apiops_components.cli.options import no_color_option, project_option
+from apiops_components.cli.options import no_color_option, project_option, team_option
 from apiops_components.cli.output import show_warnings
 from apiops_components.errors import NotRunnable, Problem
 
@@ -41,13 +41,18 @@ _STYLES = {
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to FILE instead of stdout.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the HTML report to FILE.")
+@team_option
 @no_color_option
-def command(project: Project, environments: tuple[str, ...], form: str, out: Path | None, report: Path | None) -> int:
+def command(
+    project: Project, environments: tuple[str, ...], form: str, out: Path | None, report: Path | None, team: str | None
+) -> int:
     """Run the Pulumi programs of a project in this process, and show every resource that they hold.
 
     It needs no pulumi program, no cloud and no cluster. Values that exist only after deployment show as <unknown>,
     secrets as <secret>. Exit 1 where a guardrail is broken.
     """
+    if team is not None:
+        project = project.of_team(team)
     if not project.environments:
         raise NotRunnable(Problem(f"there is no Pulumi.<env>.yaml in {project.config_dir}", code="project/environment"))
     made = previewed(project, environments or project.environments, annotate=annotated, progress=True)
@@ -84,7 +89,7 @@ def previewed(
 
     made = []
     for env in _with_progress(tuple(environments), shown=progress):
-        show_warnings(project.settings(env).warnings)
+        show_warnings(project.warnings(env))
         known = annotate(project, env) if annotate else Annotations()
         made.append(EnvironmentPreview(env, preview_programs(project, env), known))
     return Preview(project.name, tuple(made))

@@ -46,7 +46,7 @@ def command(project: Project, env: str, team: str | None, out: Path | None, owne
 
     if check and out is None:
         raise click.UsageError("--check compares with a folder: name it with --out")
-    show_warnings(project.settings(env).warnings)
+    show_warnings(project.warnings(env))
     manifests = [m for m in render_all(project.descriptions(env, team)) if owner in ("all", m.owner)]
     if out is None:
         if form == "json":
@@ -64,7 +64,8 @@ def command(project: Project, env: str, team: str | None, out: Path | None, owne
             for difference in differences:
                 click.echo(f"{difference.what}: {out / difference.path}")
         if differences:
-            click.echo(f"{len(differences)} files differ; write them with: render --env {env} --out {out}", err=True)
+            count = "1 file differs" if len(differences) == 1 else f"{len(differences)} files differ"
+            click.echo(f"{count}; write them with: apiopsctl render --env {env} --out {out}", err=True)
         return 1 if differences else 0
     written = write(tree, out)
     if form == "json":

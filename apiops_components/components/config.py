@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pulumi
 from pulumi.runtime import is_config_secret
@@ -21,7 +23,10 @@ def load_environment() -> Environment:
     """
     if is_config_secret(ENVIRONMENT_KEY):  # Pulumi has decrypted it: which value it was cannot be told any more
         raise InvalidInput(encrypted_settings(f'config["{ENVIRONMENT_KEY}"]'))
-    return parse_environment(pulumi.Config(_NAMESPACE).get_object("environment"), pulumi.get_stack())
+    stack = pulumi.get_stack()
+    return parse_environment(
+        pulumi.Config(_NAMESPACE).get_object("environment"), stack, file=Path(f"Pulumi.{stack}.yaml")
+    )
 
 
 def load_secrets(environment: Environment) -> dict[str, pulumi.Output[str]]:
@@ -32,6 +37,23 @@ def load_secrets(environment: Environment) -> dict[str, pulumi.Output[str]]:
     """
     config = pulumi.Config(_NAMESPACE)
     return {name: config.require_secret(name) for name in environment.secrets}
+
+
+def stack_output(stack: str, name: str) -> pulumi.Output[Any]:
+    """An output of another stack, such as ``stack_output("organization/apiops-platform/dev", "kubeconfig")``.
+
+    A stack that is not deployed yet has none: that ends the program with one sentence.
+    """
+
+    def present(value: Any) -> Any:
+        if value is None:
+            raise pulumi.RunError(
+                f"stack {stack} has no output {name!r}: it is not deployed yet, or does not export it\n"
+                f"    hint: deploy it first, with `pulumi up` in its project"
+            )
+        return value
+
+    return pulumi.StackReference(stack).get_output(name).apply(present)
 
 
 @contextmanager

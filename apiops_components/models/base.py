@@ -83,7 +83,7 @@ def fault(code: str, message: str, hint: str = "", loc: Sequence[str | int] = ()
     """One problem for `raise_faults`; ``loc`` is relative to the model that raises."""
     # The text is a context value, not the template itself: braces in it must stay braces.
     return InitErrorDetails(
-        type=PydanticCustomError(code, "{text}", {"text": message, "hint": hint}),
+        type=PydanticCustomError(code, "{text}{more}", {"text": message, "hint": hint, "more": hint and f"; {hint}"}),
         loc=tuple(loc),
         input=got,
     )
@@ -210,7 +210,7 @@ def details(item: Any) -> InitErrorDetails:
     """An error of pydantic's own report in the form in which it can be raised again."""
     kind, context = item["type"], item.get("ctx")
     if "/" in kind:
-        error: Any = PydanticCustomError(kind, "{text}", context)
+        error: Any = PydanticCustomError(kind, "{text}{more}", context)
     elif kind in ("value_error", "assertion_error"):
         error = PydanticCustomError(f"schema/{kind.replace('_', '-')}", "{text}", {"text": str(context["error"])})
     else:

@@ -22,6 +22,7 @@ from apiops_components import (
     TrafficPolicy,
     Workload,
     readable_errors,
+    stack_output,
 )
 
 TOKEN = Rule(actions=(JwtValidation.bearer(issuer="https://id.example.com", jwks="https://id.example.com/jwks"),))
@@ -57,10 +58,8 @@ payments = ApiSpec(
 
 with readable_errors():
     environment = pulumi.get_stack()
-    platform = pulumi.StackReference(f"organization/apiops-platform/{environment}")
-    cluster = ExistingCluster(
-        "platform", {"kubeconfig_secret": "kubeconfig"}, kubeconfig=platform.require_output("kubeconfig")
-    )
+    kubeconfig = stack_output(f"organization/apiops-platform/{environment}", "kubeconfig")
+    cluster = ExistingCluster("platform", {"kubeconfig_secret": "kubeconfig"}, kubeconfig=kubeconfig)
     on_cluster = pulumi.ResourceOptions(provider=cluster.provider)
     host = ApiGatewaySpec(
         name="payments",

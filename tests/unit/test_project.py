@@ -284,6 +284,26 @@ def test_a_description_that_fails_is_shown_at_its_line(platform, text, line, mes
     assert (found.line, message in found.message) == (line, True), found
 
 
+def test_a_constructor_called_without_what_it_needs_breaks_a_model(platform):
+    text = "from apiops_components import Backend\ndef describe(environment):\n    Backend.to('frontend')\n"
+    found = problem(InvalidInput, lambda: describe(platform, text))
+
+    assert (found.line, "missing 1 required positional argument: 'port'" in found.message) == (3, True)
+
+
+def test_a_team_misspelt_in_the_settings_is_told(platform):
+    file = next((platform / "stacks/config").glob("Pulumi.*.yaml"))
+    text = "teams: {shopp: {owner: a@example.com, delivery: direct}}"
+    file.write_text(
+        "config:\n  apiops:environment:\n    owner: a@example.com\n"
+        f"    cluster: {{kind: existing, context: c}}\n    {text}\n"
+    )
+    env = file.name.split(".")[1]
+    warnings = [warning.message for warning in Project.load(platform).warnings(env)]
+
+    assert any("team 'shop' is left out: the settings name shopp" in warning for warning in warnings)
+
+
 @pytest.mark.parametrize("text", ["describe = 3\n", "def other(environment):\n    pass\n", ""])
 def test_a_module_without_the_function_is_not_runnable(platform, text):
     assert "has no function describe" in problem(NotRunnable, lambda: describe(platform, text)).message

@@ -14,6 +14,7 @@ from apiops_components import (
     ingress_namespace,
     load_environment,
     readable_errors,
+    stack_output,
 )
 
 with readable_errors():
@@ -22,10 +23,8 @@ with readable_errors():
     shop = project.describe(environment)
     guardrails = Guardrails(environment.name, project.guardrails(environment))
 
-    platform = pulumi.StackReference(f"organization/{project.platform.name}/{environment.name}")
-    cluster = ExistingCluster(
-        "platform", {"kubeconfig_secret": "kubeconfig"}, kubeconfig=platform.require_output("kubeconfig")
-    )
+    kubeconfig = stack_output(f"organization/{project.platform.name}/{environment.name}", "kubeconfig")
+    cluster = ExistingCluster("platform", {"kubeconfig_secret": "kubeconfig"}, kubeconfig=kubeconfig)
     on_cluster = pulumi.ResourceOptions(provider=cluster.provider)
 
     for host in shop.gateways:
