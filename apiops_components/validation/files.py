@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,9 +53,19 @@ def contents(name: str) -> Iterator[tuple[str, bytes]]:
         except NotRunnable as error:
             problems += error.problems
         else:
-            yield str(file), content
+            yield from _but_an_index(file, content)
     if problems:
         raise NotRunnable(problems)
+
+
+def _but_an_index(file: Path, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """The file, unless it is the index that `render` writes beside its manifests: a list of files, and no manifest."""
+    if file.name == "index.json":
+        with suppress(ValueError, RecursionError):
+            value = json.loads(content)
+            if isinstance(value, dict) and value.keys() >= {"environment", "files"} and "kind" not in value:
+                return
+    yield str(file), content
 
 
 def _walk(folder: Path) -> Iterator[Path]:

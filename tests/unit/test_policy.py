@@ -516,3 +516,12 @@ def test_an_empty_policy_is_false_and_any_rule_makes_it_true():
 @given(strategies.traffic_policies())
 def test_what_is_written_is_read_as_the_same(made):
     assert TrafficPolicy.model_validate(made.model_dump(exclude_none=True, mode="json")) == made
+
+
+def test_a_wrong_phase_is_told_beside_an_invalid_config():
+    document = {"on_http_response": [{"actions": [{"type": "rate-limit", "config": {"name": "a"}}]}]}
+    with pytest.raises(ValidationError) as raised:
+        TrafficPolicy.model_validate(document)
+    found = {(problem.path, problem.code) for problem in problems_of(raised.value, document)}
+    assert ("on_http_response[0].actions[0].type", "policy/action-phase") in found
+    assert ("on_http_response[0].actions[0].config.capacity", "schema/required") in found

@@ -21,6 +21,7 @@ from pydantic_core import InitErrorDetails
 from apiops_components.errors import Problem
 from apiops_components.models.base import CheckedModel, details, fault, raise_faults
 from apiops_components.models.policy.action import PHASES, Action
+from apiops_components.models.policy.actions import ACTIONS
 from apiops_components.models.policy.actions.other import RawAction
 from apiops_components.models.policy.actions.values import SetVars
 from apiops_components.models.policy.cel import Scope, expression_fault, retry_scope, template_faults
@@ -91,12 +92,7 @@ def _faults_in(
     ended: Action | None = None
     for index, step in actions:
         if phase not in step.phases:
-            yield fault(
-                "policy/action-phase",
-                f"{step.type} may not be used in {phase} (ERR_NGROK_2202)",
-                f"it belongs in {' or '.join(sorted(step.phases))}",
-                ["actions", index, "type"],
-            )
+            yield _wrong_phase(type(step), phase, index, step.type)
         if ended is not None:
             yield unreachable(f"behind {ended.type}, which ends the phase", ["actions", index])
         if step.ends:
@@ -247,10 +243,35 @@ def _faults_beside(document: Mapping[str, Any], found: Sequence[InitErrorDetails
     for phase, rules in document.items():
         for index, rule in enumerate(rules if phase in PHASES and isinstance(rules, list | tuple) else ()):
             if phase in broken:
+                yield from _misplaced(phase, index, rule)
                 for wrong in _faults_in(phase, Scope(phase, known=False), *_valid_parts(rule)):
                     wrong["loc"] = (phase, index, *wrong.get("loc", ()))
                     if all(wrong["loc"] != item.get("loc") for item in found):
                         yield wrong
+
+
+def _wrong_phase(
+    action: type[Action], phase: str, index: int, name: str, place: Sequence[str | int] = ()
+) -> InitErrorDetails:
+    return fault(
+        "policy/action-phase",
+        f"{name} may not be used in {phase} (ERR_NGROK_2202)",
+        f"it belongs in {' or '.join(sorted(action.phases))}",
+        [*place, "actions", index, "type"],
+    )
+
+
+def _misplaced(phase: str, position: int, rule: Any) -> Iterator[InitErrorDetails]:
+    """Actions whose config is invalid, and which the phase may not hold whatever their config."""
+    actions = rule.get("actions") if isinstance(rule, Mapping) else None
+    for index, item in enumerate(actions if isinstance(actions, list | tuple) else ()):
+        name = item.get("type") if isinstance(item, Mapping) else None
+        action = ACTIONS.get(name) if isinstance(name, str) else None
+        if action is not None and phase not in action.phases:
+            try:
+                parse(item)
+            except ValidationError:
+                yield _wrong_phase(action, phase, index, str(name), (phase, position))
 
 
 def _valid_parts(rule: Any) -> tuple[list[tuple[int, str]], list[tuple[int, Action]]]:
