@@ -375,19 +375,33 @@ def dump_all(values: Iterable[Any], stream: TextIO) -> None:
 
 def _write_mapping(mapping: Mapping[str, Any], indent: str, out: list[str]) -> None:
     for key, value in mapping.items():
-        if not isinstance(key, str):
-            raise TypeError(f"a key must be a string, got {key!r}")
-        text = _string(key)
+        text = _key_text(key) if type(key) is str else _string_key(key)
         # A parser looks 1,024 characters ahead for the colon of a key, unless '?' announces it.
-        out.append(f"{indent}{text}:" if len(text) <= _MAX_KEY else f"{indent}? {text}\n{indent}:")
-        _write_value(value, indent, out)
+        start = f"{indent}{text}:" if len(text) <= _MAX_KEY else f"{indent}? {text}\n{indent}:"
+        # Ordered by how often they are met; a test for an abstract class takes ten times that for a type.
+        if type(value) is str and "\n" not in value:
+            out.append(f"{start} {_string(value)}\n")
+        else:
+            out.append(start)
+            _write_value(value, indent, out)
+
+
+@lru_cache(maxsize=4096)
+def _key_text(key: str) -> str:
+    return _string(key)
+
+
+def _string_key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a key must be a string, got {key!r}")
+    return _string(key)
 
 
 def _write_value(value: Any, indent: str, out: list[str]) -> None:
-    if isinstance(value, Mapping) and value:
+    if value and (type(value) is dict or isinstance(value, Mapping)):
         out.append("\n")
         _write_mapping(value, indent + "  ", out)
-    elif isinstance(value, list | tuple) and value:
+    elif value and isinstance(value, list | tuple):
         out.append("\n")
         _write_sequence(value, indent, out)
     elif isinstance(value, str) and "\n" in value and _fits_block(value):
@@ -402,11 +416,13 @@ def _write_value(value: Any, indent: str, out: list[str]) -> None:
 
 def _write_sequence(items: Iterable[Any], indent: str, out: list[str]) -> None:
     for item in items:
-        if isinstance(item, Mapping) and item:
+        if type(item) is str:
+            out.append(f"{indent}- {_string(item)}\n")
+        elif item and (type(item) is dict or isinstance(item, Mapping)):
             start = len(out)
             _write_mapping(item, indent + "  ", out)
             out[start] = f"{indent}- {out[start][len(indent) + 2 :]}"
-        elif isinstance(item, list | tuple) and item:
+        elif item and isinstance(item, list | tuple):
             start = len(out)
             _write_sequence(item, indent + "  ", out)
             out[start] = f"{indent}- {out[start][len(indent) + 2 :]}"
@@ -425,6 +441,8 @@ def _fits_block(text: str) -> bool:
 
 
 def _inline(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -451,7 +469,7 @@ def _number(value: float) -> str:
 
 
 def _string(text: str) -> str:
-    if _PLAIN.fullmatch(text) and not _RETYPED.fullmatch(text) and len(text) <= 1024:  # noqa: PLR2004
+    if _PLAIN.fullmatch(text) and (len(text) > 5 or not _RETYPED.fullmatch(text)) and len(text) <= 1024:  # noqa: PLR2004
         return text
     return '"' + _UNSAFE.sub(_escape, text) + '"'
 

@@ -5,7 +5,7 @@ A limit is stated once, here, with its source. Error codes have the form ``subje
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
@@ -110,6 +110,8 @@ class CheckedModel(Model):
     need it still run.
     """
 
+    __slots__ = ("__sound__",)  # set where the rules held; a copy with other values has no mark, and is checked again
+
     renamed: ClassVar[Mapping[str, str]] = {}
     """What fields were called in older versions of a vendor's format, and are called now."""
 
@@ -138,6 +140,8 @@ class CheckedModel(Model):
 
 
 def _checked_model(cls: type[Checked], data: Any, handler: ModelWrapValidatorHandler[Checked]) -> Checked:
+    if isinstance(data, cls) and hasattr(data, "__sound__"):
+        return data  # part of a larger model now: values do not change, so its rules still hold
     try:
         model = handler(data)
     except ValidationError as error:
@@ -145,7 +149,9 @@ def _checked_model(cls: type[Checked], data: Any, handler: ModelWrapValidatorHan
         if isinstance(data, dict):
             found += _faults_of_part(cls, data)
         raise ValidationError.from_exception_data(cls.__name__, found) from None
-    raise_faults(model.faults())
+    if type(model).faults is not CheckedModel.faults:
+        raise_faults(model.faults())
+    object.__setattr__(model, "__sound__", True)
     return model
 
 
@@ -221,13 +227,18 @@ def details(item: Any) -> InitErrorDetails:
 def matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidator:
     """For the type of a string field: the whole value matches ``pattern`` and has at most ``limit`` characters."""
 
-    # Compiled on first use, and kept by `re`: most imports meet few of these types.
     def check(value: str) -> str:
-        if len(value) > limit or not re.fullmatch(pattern, value, re.ASCII):
+        if len(value) > limit or not _compiled(pattern).fullmatch(value):
             raise_faults([fault(code, f"{value!r} is not {expected}, at most {limit} characters")])
         return value
 
     return AfterValidator(check)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """On first use: most imports meet few of these types."""
+    return re.compile(pattern, re.ASCII)
 
 
 def _integer(value: Any) -> Any:
@@ -332,6 +343,7 @@ _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
+@lru_cache(maxsize=1024)
 def duration_seconds(text: str) -> float:
     """Seconds in a Go duration such as ``1m30s``.
 

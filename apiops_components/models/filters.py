@@ -341,6 +341,8 @@ def _modifier(set_: Mapping[str, str] | None, add: Mapping[str, str] | None, rem
 
 def filters_faults(filters: Sequence[Filter], loc: Sequence[str | int]) -> Iterator[InitErrorDetails]:
     """Rules across the filters of one list."""
+    if len(filters) < 2:  # noqa: PLR2004  (each rule is about two)
+        return
     count = Counter(item.type for item in filters)
     if count["RequestRedirect"] and count["URLRewrite"]:
         yield fault(

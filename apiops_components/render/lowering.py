@@ -56,7 +56,8 @@ def split_rules(rules: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
 def lower_route(route: Route, exact: ExactMatches) -> list[Route]:
     """The rule with its prefixes made safe; two where a filter replaces the matched prefix."""
     if not _replaces_prefix(route):
-        matches = dict.fromkeys(safe for match in route.matches for safe in lower_match(match, exact))
+        lowered = [safe for match in route.matches for safe in lower_match(match, exact)]
+        matches = dict.fromkeys(lowered) if len(lowered) > 1 else lowered
         return [route.model_copy(update={"matches": tuple(matches)})]
     return [
         route.model_copy(
@@ -79,8 +80,9 @@ def lower_match(match: Match, exact: ExactMatches) -> list[Match]:
 
     Exactly ``/pub`` is left out where an exact match of the host takes all its requests: the two would be equals.
     """
-    headers = tuple(item.model_copy(update={"name": item.name.lower()}) for item in match.headers)
-    match = match.model_copy(update={"headers": headers})
+    if any(item.name != item.name.lower() for item in match.headers):
+        headers = tuple(item.model_copy(update={"name": item.name.lower()}) for item in match.headers)
+        match = match.model_copy(update={"headers": headers})
     base = match.path.value.rstrip("/")
     if match.path.type != "PathPrefix" or not base:
         return [match]

@@ -53,7 +53,8 @@ def _parts(rules: Sequence[Route]) -> Iterator[list[Route]]:
                 yield part
                 part, total = [], 0
             name = f"{rule.name}-{start // _MAX_MATCHES + 1}" if rule.name and start else rule.name
-            part.append(rule.model_copy(update={"name": name, "matches": matches}))
+            whole = len(matches) == len(rule.matches)
+            part.append(rule if whole else rule.model_copy(update={"name": name, "matches": matches}))
             total += len(matches)
     yield part
 
@@ -90,6 +91,6 @@ def _filter(item: Filter) -> dict[str, Any]:
 
 def _lists(value: Any) -> Any:
     """Lists for tuples; empty ones are left out."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _lists(item) for key, item in value.items() if item != ()}
     return [_lists(item) for item in value] if isinstance(value, tuple | list) else value

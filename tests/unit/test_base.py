@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -225,3 +226,44 @@ def test_an_unknown_field_is_told_with_the_nearest_one():
     assert hint(Pair, "hihg") == "did you mean high?"
     assert hint(Pair, "zzz") == "known: low, high, other"
     assert hint(CamelPair, "highend") == "did you mean highEnd?"
+
+
+# --- rules of a part that is put into a larger model -----------------------------------------------------------------
+
+
+class Range(CheckedModel):
+    low: int
+    high: int
+    asked: ClassVar[list[int]] = []
+
+    def faults(self):
+        self.asked.append(self.low)
+        if self.low > self.high:
+            yield fault("range/order", "low is above high", loc=["low"])
+
+
+class Ranges(CheckedModel):
+    items: tuple[Range, ...]
+
+
+def test_the_rules_of_a_part_are_asked_once():
+    part = Range(low=1, high=2)
+    Range.asked.clear()
+    Ranges(items=(part,))
+
+    assert Range.asked == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        Range(low=1, high=2).model_copy(update={"low": 3}),
+        Range.model_construct(low=3, high=2),
+        copy.deepcopy(Range.model_construct(low=3, high=2)),
+    ],
+)
+def test_a_part_made_without_check_is_checked_where_it_is_put(changed):
+    with pytest.raises(ValidationError) as caught:
+        Ranges(items=(changed,))
+
+    assert [(p.path, p.code) for p in problems_of(caught.value)] == [("items[0].low", "range/order")]

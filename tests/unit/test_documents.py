@@ -461,6 +461,20 @@ def test_a_field_that_is_not_there_has_the_line_of_what_is_around_it(path, line)
     assert document.line(path) == line
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_each_document_of_a_file_has_its_own_lines(mark, end):
+    """Lines are read again from the text of one document: its indentation, and what stands before it, count."""
+    first = ("# a comment", "  a: é\U0001f600", "  b:", "    - 1")
+    documents = list(load_all(mark + end.join((*first, "---", "x: {c: [2,", "  3]}", "...", "---", "d: 4"))))
+
+    assert [dict(document.lines) for document in documents] == [
+        {"": 2, "a": 2, "b": 3, "b[0]": 4},
+        {"": 6, "x": 6, "x.c": 6, "x.c[0]": 6, "x.c[1]": 7},
+        {"": 10, "d": 10},
+    ]
+
+
 def test_a_document_without_lines_says_so():
     assert Document({}, "", 0, {}).line("a.b") == 0
 
