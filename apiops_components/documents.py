@@ -5,7 +5,7 @@ its own: ``1e3`` is a number there and a string in PyYAML, ``2024-01-01`` is a s
 document is read here from PyYAML's events with Kubernetes' typing, duplicate keys refused and positions kept, and
 written with quotes around every string that any of the three would retype.
 
-Measured against every library in ``../shared/facts/performance.md`` §1 when this was written: none passes.
+Measured against every library there was when this was written: none passes. `emitter` does the writing.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import yaml
 
+from apiops_components.emitter import dump, dump_all, escape
 from apiops_components.errors import NotRunnable, Problem, format_path
 from apiops_components.scalars import key_text, scalar
 
@@ -30,8 +31,6 @@ _MAX_DEPTH = 100
 _MAX_NODES = 2_000_000
 
 _LOADER: Any = getattr(yaml, "CLoader", yaml.Loader)
-
-# --- reading -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +319,7 @@ def _without_what_only_json_may(text: str) -> str:
     except (ValueError, RecursionError):
         return text
     joined = _PAIR.sub(lambda pair: pair[1] + json.loads(f'"{pair[2]}"'), text.removeprefix("\ufeff"))
-    return _RAW.sub(_escape, joined)
+    return _RAW.sub(escape, joined)
 
 
 _RAW = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -333,152 +332,3 @@ def _not_unicode(error: UnicodeError, file: str) -> Problem:
         line = error.object.count(b"\n", 0, error.start) + 1
         return Problem(f"not UTF-8: {error.reason} at byte {error.start}", code="yaml/encoding", file=file, line=line)
     return Problem("holds half of a surrogate pair, which is no character", code="yaml/encoding", file=file)
-
-
-# --- writing -------------------------------------------------------------------------------------------------------
-
-# A plain string: starts with a letter, '/' or '_', holds nothing that means something in YAML, and is no word that
-# YAML 1.1, 1.2 or Kubernetes types as something else. Everything else is quoted.
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./()+%@=,;^~$-]*(?:[ :][A-Za-z0-9_./()+%@=,;^~$-]+)*")
-_RETYPED = re.compile(r"(?:y|Y|n|N|[yY]es|YES|[nN]o|NO|[tT]rue|TRUE|[fF]alse|FALSE|[oO]n|ON|[oO]ff|OFF|[nN]ull|NULL)")
-_BLOCK = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff\t\r]+")
-_MAX_KEY = 1000
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
-_UNSAFE = re.compile(r"[\\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
-
-
-def dump(value: Any) -> str:
-    """One document as block YAML: two spaces a level, keys in the order given, strings quoted where needed.
-
-    Raises:
-        TypeError: It holds what JSON has no form for: neither dict, list, str, int, float, bool nor None, a key that
-            is no string, an infinite number, half of a surrogate pair.
-    """
-    out: list[str] = []
-    if isinstance(value, Mapping) and value:
-        _write_mapping(value, "", out)
-    elif isinstance(value, list | tuple) and value:
-        _write_sequence(value, "", out)
-    else:
-        out.append(_inline(value))
-        out.append("\n")
-    return "".join(out)
-
-
-def dump_all(values: Iterable[Any], stream: TextIO) -> None:
-    """Writes documents to a stream, one at a time, with ``---`` between them."""
-    for number, value in enumerate(values):
-        if number:
-            stream.write("---\n")
-        stream.write(dump(value))
-
-
-def _write_mapping(mapping: Mapping[str, Any], indent: str, out: list[str]) -> None:
-    for key, value in mapping.items():
-        text = _key_text(key) if type(key) is str else _string_key(key)
-        # A parser looks 1,024 characters ahead for the colon of a key, unless '?' announces it.
-        start = f"{indent}{text}:" if len(text) <= _MAX_KEY else f"{indent}? {text}\n{indent}:"
-        # Ordered by how often they are met; a test for an abstract class takes ten times that for a type.
-        if type(value) is str and "\n" not in value:
-            out.append(f"{start} {_string(value)}\n")
-        else:
-            out.append(start)
-            _write_value(value, indent, out)
-
-
-@lru_cache(maxsize=4096)
-def _key_text(key: str) -> str:
-    return _string(key)
-
-
-def _string_key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"a key must be a string, got {key!r}")
-    return _string(key)
-
-
-def _write_value(value: Any, indent: str, out: list[str]) -> None:
-    if value and (type(value) is dict or isinstance(value, Mapping)):
-        out.append("\n")
-        _write_mapping(value, indent + "  ", out)
-    elif value and isinstance(value, list | tuple):
-        out.append("\n")
-        _write_sequence(value, indent, out)
-    elif isinstance(value, str) and "\n" in value and _fits_block(value):
-        lines = value.split("\n")
-        chomp = "" if value.endswith("\n") else "-"
-        out.append(f" |{chomp}\n")
-        body = lines[:-1] if value.endswith("\n") else lines
-        out.extend(f"{indent}  {line}\n" if line else "\n" for line in body)
-    else:
-        out.append(f" {_inline(value)}\n")
-
-
-def _write_sequence(items: Iterable[Any], indent: str, out: list[str]) -> None:
-    for item in items:
-        if type(item) is str:
-            out.append(f"{indent}- {_string(item)}\n")
-        elif item and (type(item) is dict or isinstance(item, Mapping)):
-            start = len(out)
-            _write_mapping(item, indent + "  ", out)
-            out[start] = f"{indent}- {out[start][len(indent) + 2 :]}"
-        elif item and isinstance(item, list | tuple):
-            start = len(out)
-            _write_sequence(item, indent + "  ", out)
-            out[start] = f"{indent}- {out[start][len(indent) + 2 :]}"
-        else:
-            out.append(f"{indent}- {_inline(item)}\n")
-
-
-def _fits_block(text: str) -> bool:
-    """Whether a literal block keeps the text as it is in every parser."""
-    lines = text.split("\n")
-    return (
-        not text.startswith((" ", "\n"))
-        and not text.endswith("\n\n")
-        and all(not line or (_BLOCK.fullmatch(line) and not line.endswith(" ")) for line in lines)
-    )
-
-
-def _inline(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, Mapping):
-        return "{}"
-    if isinstance(value, list | tuple):
-        return "[]"
-    raise TypeError(f"cannot be written as YAML: {type(value).__name__}")
-
-
-def _number(value: float) -> str:
-    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124  (NaN is the number unequal to itself)
-        raise TypeError(f"JSON has no {value}, so Kubernetes has not either")
-    text = repr(value)
-    # PyYAML reads 1e-07 as a string; a dot makes it a number for everyone.
-    return text if "." in text or "e" not in text else text.replace("e", ".0e")
-
-
-def _string(text: str) -> str:
-    if _PLAIN.fullmatch(text) and (len(text) > 5 or not _RETYPED.fullmatch(text)) and len(text) <= 1024:  # noqa: PLR2004
-        return text
-    return '"' + _UNSAFE.sub(_escape, text) + '"'
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match.group()
-    if character in _ESCAPES:
-        return _ESCAPES[character]
-    code = ord(character)
-    if 0xD800 <= code < 0xE000:  # noqa: PLR2004
-        raise TypeError(f"half of a surrogate pair, \\u{code:04x}, is no character")
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004
