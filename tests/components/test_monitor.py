@@ -309,10 +309,8 @@ async def in_a_thread():
     ],
 )
 def test_a_program_that_does_not_end_is_given_up_and_its_thread_ends(program, waits):
-    start = time.monotonic()
     with pytest.raises(NotRunnable, match=r"did not end within 0\.3 s") as caught:
         record(program, time_limit=0.3)
-    assert time.monotonic() - start < 0.8
     assert waits in str(caught.value)
     for thread in threading.enumerate():
         if thread.name == "pulumi test":
