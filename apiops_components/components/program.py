@@ -20,7 +20,8 @@ from apiops_components.delivery.recording import Diagnostic, Recording
 from apiops_components.errors import ApiOpsError, InvalidInput, NotRunnable, Problem, problems_of
 from apiops_components.guardrails.check import collected
 from apiops_components.guardrails.finding import Finding
-from apiops_components.project import Project, program_path
+from apiops_components.importing import program_path
+from apiops_components.project import Project
 
 ORGANIZATION = "organization"
 """What a self-managed backend calls the organization of every stack."""

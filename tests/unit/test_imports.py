@@ -125,7 +125,7 @@ def test_hypothesis_is_imported_by_the_strategies_alone():
 
 # Each may import itself and what stands before it.
 LAYERS = [
-    ("versions", "errors", "scalars", "emitter"),
+    ("versions", "errors", "scalars", "emitter", "importing"),
     ("documents",),
     ("models",),
     ("render",),

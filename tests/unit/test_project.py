@@ -12,7 +12,8 @@ import pytest
 
 from apiops_components.documents import load_all
 from apiops_components.errors import InvalidInput, NotRunnable
-from apiops_components.project import ENVIRONMENT_KEY, Project, parse_environment, program_path
+from apiops_components.importing import program_path
+from apiops_components.project import ENVIRONMENT_KEY, Project, parse_environment
 
 ROOT = Path(__file__).parents[2]
 
