@@ -164,7 +164,7 @@ class _Endpoint(_Noted):
         for phase, index, rule in policy.rules if found.scheme in ("http", "tcp") else ():
             for number, step in enumerate(rule.actions):
                 if step.type == "terminate-tls":
-                    message = f"a {found.scheme}:// endpoint has no TLS to terminate (ERR_NGROK_2229)"
+                    message = f"a {found.scheme}:// endpoint has no TLS to terminate (ERR_NGROK_2205)"
                     yield fault("ngrok/tls", message, "", ["trafficPolicy", field, phase, index, "actions", number])
 
 

@@ -89,7 +89,7 @@ def test_every_form_of_a_cloud_endpoint_is_taken(spec: dict[str, Any]) -> None:
         ("CloudEndpoint", {"trafficPolicy": {"inline": DENY, "policy": DENY}}, "spec.trafficPolicy.policy", "ngrok/policy-source", ""),
         ("CloudEndpoint", {"url": "tls://a.example.com"}, "spec.trafficPolicy.inline.on_http_request", "ngrok/phase", "2230"),
         ("CloudEndpoint", {"url": "https://a.internal", "trafficPolicy": {"inline": TCP}}, "spec.trafficPolicy.inline.on_tcp_connect", "ngrok/phase", "2262"),
-        ("CloudEndpoint", {"url": "http://a.example.com", "trafficPolicy": {"inline": {"on_tcp_connect": [{"actions": [{"type": "terminate-tls"}, {"type": "deny"}]}]}}}, "spec.trafficPolicy.inline.on_tcp_connect[0].actions[0]", "ngrok/tls", "2229"),
+        ("CloudEndpoint", {"url": "http://a.example.com", "trafficPolicy": {"inline": {"on_tcp_connect": [{"actions": [{"type": "terminate-tls"}, {"type": "deny"}]}]}}}, "spec.trafficPolicy.inline.on_tcp_connect[0].actions[0]", "ngrok/tls", "2205"),
         ("CloudEndpoint", {"pooling": True}, "spec.pooling", "schema/unknown-field", ""),
         ("CloudEndpoint", {"metadata": "{"}, "spec.metadata", "ngrok/metadata", ""),
         ("AgentEndpoint", {"upstream": ...}, "spec.upstream", "schema/required", ""),

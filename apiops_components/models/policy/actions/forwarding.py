@@ -65,7 +65,7 @@ class ForwardInternal(Action):
     def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:  # noqa: D102
         scheme = self.url.partition("://")[0]
         if phase == "on_http_request" and scheme in ("tcp", "tls"):
-            message = f"{phase} cannot forward to a {scheme} endpoint (ERR_NGROK_2248)"
+            message = f"{phase} cannot forward to a {scheme} endpoint"
             yield fault("policy/forward-scheme", message, "an http:// or https:// endpoint", ["url"])
 
 
