@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from apiops_components.components.config import load_environment, load_secrets, readable_errors, stack_output
     from apiops_components.components.existing import ExistingCluster
     from apiops_components.components.gateway import Api, ApiGateway
+    from apiops_components.components.gitlab import GitLabToken
     from apiops_components.components.gitops import GitOps
     from apiops_components.components.gke import GkeCluster
     from apiops_components.components.minikube import MinikubeCluster
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from apiops_components.models.environment import Environment, GitSource, TeamSettings
     from apiops_components.models.exemption import Exemption
     from apiops_components.models.filters import Filter
+    from apiops_components.models.gitlab import GitLabTokenSpec
     from apiops_components.models.guardrail import (
         AllowedHosts,
         AllowedNamespaces,
@@ -138,6 +140,7 @@ _MODULES = {
     "components.config": "load_environment load_secrets readable_errors stack_output",
     "components.existing": "ExistingCluster",
     "components.gateway": "Api ApiGateway",
+    "components.gitlab": "GitLabToken",
     "components.gitops": "GitOps",
     "components.gke": "GkeCluster",
     "components.minikube": "MinikubeCluster",
@@ -152,6 +155,7 @@ _MODULES = {
     "models.environment": "Environment GitSource TeamSettings",
     "models.exemption": "Exemption",
     "models.filters": "Filter",
+    "models.gitlab": "GitLabTokenSpec",
     "models.guardrail": "AllowedHosts AllowedNamespaces AuthenticationRequired ForbiddenActions HighestRateLimit "
     "OwnerRequired Waiver",
     "models.helm": "HelmChart",
@@ -211,6 +215,8 @@ __all__ = [
     "Filter",
     "ForbiddenActions",
     "ForwardInternal",
+    "GitLabToken",
+    "GitLabTokenSpec",
     "GitOps",
     "GitOpsSpec",
     "GitSource",

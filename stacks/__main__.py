@@ -8,6 +8,7 @@ from apiops_components import (
     Api,
     ApiGateway,
     ArgoCD,
+    GitLabToken,
     GitOps,
     Guardrails,
     NgrokOperator,
@@ -39,6 +40,10 @@ with readable_errors():
     for name, spec in gitops_specs(environment).items():
         after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[argocd, teams[name]])
         GitOps(name, spec, opts=after)
+
+    for name, spec in environment.gitlab_tokens.items():
+        after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster, *filter(None, [argocd])])
+        GitLabToken(name, spec, secrets=secrets, opts=after)
 
     for host in platform.gateways:
         after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster, *filter(None, [ngrok])])

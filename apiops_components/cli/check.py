@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
-from apiops_components.cli.options import env_option, no_color_option, project_option, team_option
+from apiops_components.cli.options import env_option, no_color_option, project_option, team_option, today_option
 from apiops_components.cli.output import print_json, show_warnings
 
 if TYPE_CHECKING:
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
 @env_option
 @team_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@today_option
 @no_color_option
-def command(project: Project, env: str, team: str | None, form: str) -> int:
+def command(project: Project, env: str, team: str | None, form: str, today: date) -> int:
     """Check the platform's guardrails over an environment.
 
     Each finding names what breaks the guardrail, who answers for it, the likely fix and, where there is one, a request
     that gets through. Exit 1 where a guardrail is broken; what the platform has waived is shown and breaks nothing.
+    A GitLab token that ends soon breaks one, too.
     """
     from apiops_components.guardrails.check import check  # noqa: PLC0415
+    from apiops_components.guardrails.expiry import expiring  # noqa: PLC0415
     from apiops_components.render.description import render_all  # noqa: PLC0415
 
     show_warnings(project.warnings(env))
@@ -37,6 +41,8 @@ def command(project: Project, env: str, team: str | None, form: str) -> int:
     rules = project.guardrails(env)
     show_warnings(project.unknown_names(rules))
     findings = check(descriptions, rules)
+    if team is None and project.platform == project:
+        findings += expiring(project.settings(env).environment, today)
     broken = [finding for finding in findings if not finding.waived]
     apis = sum(len(gateway.apis) for description in descriptions for gateway in description.gateways)
     raw = sum(description.raw_actions for description in descriptions)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-__all__ = ["env_option", "no_color_option", "project_option", "team_option"]
+__all__ = ["env_option", "no_color_option", "project_option", "team_option", "today_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,4 +50,24 @@ def no_color_option(command: F) -> F:
     """``--no-color``, and the variable NO_COLOR."""
     return click.option(
         "--no-color", is_flag=True, expose_value=False, is_eager=True, callback=_no_color, help="Print without colour."
+    )(command)
+
+
+def _today(ctx: click.Context, parameter: click.Parameter, value: str | None) -> date:  # noqa: ARG001
+    if value is None:
+        return datetime.now(UTC).date()  # GitLab's tokens end at midnight UTC
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a day such as 2027-03-31") from None
+
+
+def today_option(command: F) -> F:
+    """``--today``: the day that dates are compared with; only this reads the clock."""
+    return click.option(
+        "--today",
+        envvar="APIOPS_TODAY",
+        metavar="YYYY-MM-DD",
+        callback=_today,
+        help="Day to compare dates with  [default: today, UTC]",
     )(command)

@@ -12,6 +12,7 @@ from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.argocd import ArgoCDSpec, Folder, RepositoryUrl
 from apiops_components.models.base import CheckedModel, DnsLabel, Host, Reason, SecretName, Text, fault, raise_faults
 from apiops_components.models.cluster import Cluster
+from apiops_components.models.gitlab import GitLabTokenSpec
 from apiops_components.models.operator import NgrokOperatorSpec
 
 __all__ = ["Delivery", "Environment", "GitSource", "TeamSettings"]
@@ -86,6 +87,8 @@ class Environment(CheckedModel):
     """What Argo CD watches; needed where a team is delivered by it."""
     teams: Mapping[DnsLabel, TeamSettings] = Field(default_factory=dict)
     """The teams here, by name."""
+    gitlab_tokens: Mapping[DnsLabel, GitLabTokenSpec] = Field(default_factory=dict)
+    """The GitLab tokens that Pulumi keeps for this environment, by name; `check` tells when one is to be renewed."""
     promoted_from: DnsLabel | None = None
     """The environment whose approved state this one takes over; its tree is then written by promotion alone."""
     secrets: tuple[SecretName, ...] = ()
@@ -99,6 +102,7 @@ class Environment(CheckedModel):
             self._delivery_faults,
             self._ngrok_secret_faults,
             self._cluster_secret_faults,
+            self._gitlab_faults,
             self._node_faults,
         )
 
@@ -126,6 +130,19 @@ class Environment(CheckedModel):
     def _cluster_secret_faults(self) -> Iterator[InitErrorDetails]:
         if self.cluster.kind == "existing" and self.cluster.kubeconfig_secret is not None:
             yield from self._undeclared(self.cluster.kubeconfig_secret, "cluster", "kubeconfig_secret")
+
+    def _gitlab_faults(self) -> Iterator[InitErrorDetails]:
+        for name, token in self.gitlab_tokens.items():
+            yield from self._undeclared(token.administrator, "gitlab_tokens", name, "administrator")
+            if token.repository is None:
+                continue
+            place = ["gitlab_tokens", name, "repository"]
+            if self.argocd is None:
+                yield fault("environment/gitlab", "there is no Argo CD here to read a repository", "set argocd", place)
+            elif token.repository.namespace != self.argocd.namespace:
+                message = f"Argo CD runs in {self.argocd.namespace!r} and reads no Secret elsewhere"
+                hint = f"namespace: {self.argocd.namespace}"
+                yield fault("environment/gitlab", message, hint, [*place, "namespace"])
 
     def _undeclared(self, secret: str, *place: str) -> Iterator[InitErrorDetails]:
         if secret not in self.secrets:

@@ -12,6 +12,7 @@ from apiops_components.models.environment import Environment
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.render.argocd import argocd_objects, gitops_objects
 from apiops_components.render.gateway import api_objects, gateway_objects
+from apiops_components.render.gitlab import repository_secret
 from apiops_components.render.installs import namespace
 from apiops_components.render.manifest import Manifest, Owner
 from apiops_components.render.operator import operator_objects
@@ -103,6 +104,9 @@ def _platform(environment: Environment) -> Iterator[Manifest]:
         parts.append(("NgrokOperator ngrok", None, operator_objects(environment.ngrok)))
     if environment.argocd is not None:
         parts.append(("ArgoCD argocd", None, argocd_objects(environment.argocd)))
+    for name, token in environment.gitlab_tokens.items():
+        if token.repository is not None:
+            parts.append((f"GitLabToken {name}", None, [repository_secret(token.repository)]))
     parts += [(f"Team {team}", team, [team_namespace(environment, team)]) for team in environment.teams]
     parts += [(f"GitOps {team}", team, gitops_objects(spec)) for team, spec in gitops_specs(environment).items()]
     for component, team, objects in parts:

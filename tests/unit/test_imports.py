@@ -125,12 +125,12 @@ def test_hypothesis_is_imported_by_the_strategies_alone():
 
 # Each may import itself and what stands before it.
 LAYERS = [
-    ("versions", "errors", "scalars", "emitter", "importing"),
+    ("versions", "errors", "extras", "scalars", "emitter", "importing"),
     ("documents",),
     ("models",),
     ("render",),
     ("guardrails",),
-    ("project", "validation", "delivery"),
+    ("project", "validation", "delivery", "integrations"),
     ("components",),
     ("testing", "cli"),
 ]
@@ -176,7 +176,12 @@ def test_annotations_are_read_late_but_where_they_are_read_at_once(module):
 
 @pytest.mark.parametrize(
     ("library", "only"),
-    [("pulumi_gcp", ("components.gke",)), ("pulumi_command", ("components.minikube",)), ("yaml", ("documents",))],
+    [
+        ("pulumi_gcp", ("components.gke",)),
+        ("pulumi_command", ("components.minikube",)),
+        ("pulumi_gitlab", ("components.gitlab",)),
+        ("yaml", ("documents",)),
+    ],
 )
 def test_a_library_is_imported_in_its_place_only(library, only):
     users = {
