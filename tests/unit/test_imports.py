@@ -129,6 +129,7 @@ LAYERS = [
     ("documents",),
     ("models",),
     ("render",),
+    ("semantics",),
     ("guardrails",),
     ("project", "validation", "delivery", "integrations"),
     ("components",),
