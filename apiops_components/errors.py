@@ -5,7 +5,8 @@
     ApiOpsError
     ├── InvalidInput          a document, setting or description breaks a model (exit code 1)
     ├── GuardrailError        it is well formed, but a guardrail forbids it (exit code 1)
-    └── NotRunnable           a check could not run: file missing, YAML unreadable, environment unknown (exit code 2)
+    ├── NotRunnable           a check could not run: file missing, YAML unreadable, environment unknown (exit code 2)
+    └── DeletionRefused       more would be deleted than anybody means by accident (exit code 3)
 
 Every error holds one or more `Problem`: where, what is wrong, what was expected, and the likely fix.
 Constructors of models raise :class:`pydantic.ValidationError`, as users of pydantic expect; wherever a file or a
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["ApiOpsError", "GuardrailError", "InvalidInput", "NotRunnable", "Problem", "problems_of"]
+__all__ = ["ApiOpsError", "DeletionRefused", "GuardrailError", "InvalidInput", "NotRunnable", "Problem", "problems_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,12 @@ class NotRunnable(ApiOpsError):  # noqa: N818  (not an error of the input: the c
     """A check could not run at all; never reported as success."""
 
     exit_code = 2
+
+
+class DeletionRefused(ApiOpsError):  # noqa: N818  (reads as what it is: a guard refused)
+    """More would be deleted than anybody means by accident."""
+
+    exit_code = 3
 
 
 def join_path(*parts: str) -> str:

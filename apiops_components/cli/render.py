@@ -15,6 +15,7 @@ from apiops_components.cli.options import env_option, no_color_option, project_o
 from apiops_components.cli.output import print_json, show_warnings
 
 if TYPE_CHECKING:
+    from apiops_components.delivery.place import Place
     from apiops_components.delivery.tree import Difference, Tree
     from apiops_components.project import Project
 
@@ -27,27 +28,43 @@ if TYPE_CHECKING:
 @click.option(
     "--owner",
     type=click.Choice(["gitops", "pulumi", "all"]),
-    default="all",
-    show_default=True,
-    help="Only what Argo CD applies from Git, or only what Pulumi applies.",
+    help="Only what Argo CD applies from Git, or only what Pulumi applies  [default: all; gitops where DIR is the "
+    "tree that Argo CD watches]",
+)
+@click.option(
+    "--allow-deletes", is_flag=True, help="Let a folder be emptied, and any number of objects go; else exit 3."
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where DIR differs from what would be written.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @no_color_option
-def command(project: Project, env: str, team: str | None, out: Path | None, owner: str, check: bool, form: Any) -> int:
+def command(
+    project: Project,
+    env: str,
+    team: str | None,
+    out: Path | None,
+    owner: str | None,
+    allow_deletes: bool,
+    check: bool,
+    form: Any,
+) -> int:
     """Print every Kubernetes manifest of an environment, or write one file an object.
 
     Two runs over the same input give the same bytes. A secret's value is never part of it: its place shows as
     <secret:name>. Guardrails are not run; that is `apiopsctl check`.
+
+    DIR belongs to one environment, and to this command: index.json there lists its files, no other is touched. Of a
+    team alone, only the folder of its namespace is written. An environment that is promoted from another is written
+    by `apiopsctl promote` alone.
     """
-    from apiops_components.delivery.tree import Tree, compare, write  # noqa: PLC0415
     from apiops_components.documents import dump_all  # noqa: PLC0415
     from apiops_components.render.description import render_all  # noqa: PLC0415
 
     if check and out is None:
         raise click.UsageError("--check compares with a folder: name it with --out")
     show_warnings(project.warnings(env))
-    manifests = [m for m in render_all(project.descriptions(env, team)) if owner in ("all", m.owner)]
+    place = _place(project, env, out, owner, check=check) if out else None
+    wanted = owner or ("gitops" if place and place.path == _resolved(out) else "all")
+    manifests = [m for m in render_all(project.descriptions(env, team)) if wanted in ("all", m.owner)]
     if out is None:
         if form == "json":
             listed = {"apiVersion": "v1", "kind": "List", "items": [m.object for m in manifests]}
@@ -55,7 +72,13 @@ def command(project: Project, env: str, team: str | None, out: Path | None, owne
         else:
             dump_all((m.object for m in manifests), sys.stdout)
         return 0
-    tree = Tree.of(manifests, environment=env, form=form)
+    from apiops_components.delivery.deletions import MOST_DELETIONS  # noqa: PLC0415
+    from apiops_components.delivery.tree import Tree, compare, write  # noqa: PLC0415
+
+    alone = team or (project.root.name if project.platform != project else None)
+    only = project.settings(env).environment.namespace(alone) if alone else ""
+    source = place.source(out) if place and not check else None
+    tree = Tree.of(manifests, environment=env, form=form, source=source, only=only)
     if check:
         differences = compare(tree, out)
         if form == "json":
@@ -67,11 +90,32 @@ def command(project: Project, env: str, team: str | None, out: Path | None, owne
             count = "1 file differs" if len(differences) == 1 else f"{len(differences)} files differ"
             click.echo(f"{count}; write them with: apiopsctl render --env {env} --out {out}", err=True)
         return 1 if differences else 0
-    written = write(tree, out)
+    written = write(tree, out, most_deletions=None if allow_deletes else MOST_DELETIONS)
     if form == "json":
         _print_json(env, out, tree, written)
     click.echo(f"{len(tree.files)} manifests in {out}, {len(written)} files changed", err=True)
     return 0
+
+
+def _place(project: Project, env: str, out: Path, owner: str | None, *, check: bool) -> Place | None:
+    """Where the environment's tree stands in Git; None outside of any repository."""
+    from apiops_components.delivery.place import Place  # noqa: PLC0415
+
+    environment = project.settings(env).environment
+    place = Place.around(project, environment)
+    if place is None or place.path != _resolved(out):
+        return place
+    if owner in ("pulumi", "all"):
+        raise click.UsageError(f"{out} is what Argo CD watches: it holds what is delivered through Git, --owner gitops")
+    if environment.promoted_from and not check:
+        promote = f"apiopsctl promote {environment.promoted_from} {env} --apply"
+        message = f"{out} is written by promotion from {environment.promoted_from!r} alone: {promote}"
+        raise click.UsageError(message)
+    return place
+
+
+def _resolved(out: Path | None) -> Path | None:
+    return out.resolve() if out else None
 
 
 def _print_json(env: str, out: Path, tree: Tree, differences: Sequence[Difference]) -> None:

@@ -1,7 +1,8 @@
 """A folder of rendered manifests, one file an object, and its ``index.json``.
 
 The index lists every file with its sha256, so that it is known which files are ours: others are never touched, and a
-folder that holds files but no index is refused (design decision 7).
+folder that holds files but no index is refused (design decision 7). It is written only where something else is: the
+commit that it names is the one whose sources gave this output first.
 """
 
 from __future__ import annotations
@@ -10,38 +11,102 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
+from apiops_components.delivery.deletions import refuse_deletions
+from apiops_components.delivery.index import INDEX, Index, Part, Promotion, read_index
 from apiops_components.documents import dump
 from apiops_components.errors import NotRunnable, Problem
 from apiops_components.render.manifest import Manifest
 
-__all__ = ["INDEX", "Difference", "Tree", "compare", "write"]
-
-INDEX = "index.json"
+__all__ = ["INDEX", "Difference", "Tree", "compare", "listed", "write"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Files by path, ``/`` between its parts, and the text of the index."""
+    """Files by path, ``/`` between its parts, and what the index says of them.
+
+    Attributes:
+        files: Every file's text by its path, the index left out.
+        listing: What the index says.
+        only: The one folder that the tree is about; empty for all. What the old index lists elsewhere stays.
+    """
 
     files: Mapping[str, str]
-    index: str
+    listing: Index
+    only: str = ""
 
     @classmethod
-    def of(cls, manifests: Iterable[Manifest], *, environment: str, form: Literal["yaml", "json"] = "yaml") -> Tree:
+    def of(
+        cls,
+        manifests: Iterable[Manifest],
+        *,
+        environment: str,
+        form: Literal["yaml", "json"] = "yaml",
+        source: str | None = None,
+        promoted: Promotion | None = None,
+        only: str = "",
+    ) -> Tree:
         """The tree of these manifests; the same manifests give the same bytes."""
         files: dict[str, str] = {}
+        parts: dict[tuple[str, str], _Part] = {}
         for manifest in manifests:
             if form == "yaml":
-                files[manifest.path] = dump(manifest.object)
+                path, text = manifest.path, dump(manifest.object)
             else:
                 path = str(PurePosixPath(manifest.path).with_suffix(".json"))
-                files[path] = json.dumps(manifest.object, indent=2, ensure_ascii=False) + "\n"
-        digests = {path: f"sha256:{hashlib.sha256(files[path].encode()).hexdigest()}" for path in sorted(files)}
-        return cls(files, json.dumps({"environment": environment, "files": digests}, indent=2) + "\n")
+                text = json.dumps(manifest.object, indent=2, ensure_ascii=False) + "\n"
+            files[path] = text
+            part = parts.setdefault((manifest.team or "", manifest.component), _Part())
+            part.files.append(path)
+            part.owner = part.owner or manifest.responsible
+        listing = Index(
+            environment,
+            {path: _digest(files[path]) for path in sorted(files)},
+            source,
+            promoted,
+            tuple(
+                Part(component, team, part.owner, tuple(sorted(part.files)))
+                for (team, component), part in sorted(parts.items())
+            ),
+        )
+        return cls(files, listing, only)
+
+    @property
+    def index(self) -> str:
+        """The text of the index."""
+        return self.listing.text
+
+    def beside(self, old: Index | None) -> Tree:
+        """The tree with what an older index lists outside the one folder that this tree is about."""
+        if not self.only or old is None:
+            return self
+        kept = {path: digest for path, digest in old.files.items() if not self.holds(path)}
+        foreign = [
+            Part(part.component, part.team, part.owner, files)
+            for part in old.parts
+            if (files := tuple(path for path in part.files if not self.holds(path)))
+        ]
+        parts = sorted([*self.listing.parts, *foreign], key=lambda part: (part.team, part.component))
+        everything = dict(sorted({**kept, **self.listing.files}.items()))
+        new = Index(self.listing.environment, everything, self.listing.source, self.listing.promoted, tuple(parts))
+        return Tree(self.files, new, self.only)
+
+    def holds(self, path: str) -> bool:
+        """Whether a path is in the folder that the tree is about."""
+        return not self.only or path.startswith(f"{self.only}/")
+
+
+@dataclass(slots=True)
+class _Part:
+    files: list[str] = field(default_factory=list)
+    owner: str = ""
+
+
+def _digest(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +121,65 @@ def compare(tree: Tree, folder: Path) -> list[Difference]:
     """Where the folder differs from the tree; files that are not ours do not count.
 
     Raises:
-        NotRunnable: The folder is not there, or its index is not readable.
+        NotRunnable: The folder is not there, its index is not readable, or it is another environment's.
     """
     if not folder.is_dir():
         raise NotRunnable(Problem("there is no such folder to check", file=str(folder), code="tree/missing"))
     try:
-        return _compare(tree, folder, _listed(folder))
+        old = listed(folder)
+        _check_environment(tree, folder, old)
+        return _compare(tree.beside(old), folder, old)
     except OSError as error:
         raise NotRunnable(_failed("read", error, folder)) from None
 
 
-def _compare(tree: Tree, folder: Path, listed: Mapping[str, str]) -> list[Difference]:
+def _compare(tree: Tree, folder: Path, old: Index | None) -> list[Difference]:
     differences = [
         Difference(path, "changed" if (folder / path).is_file() else "missing")
-        for path, text in {**tree.files, INDEX: tree.index}.items()
+        for path, text in tree.files.items()
         if _text(folder / path) != text
     ]
-    left = (path for path in listed.keys() - tree.files.keys() if (folder / path).is_file())
+    if old is None or _text(folder / INDEX) != old.text or not old.same_output(tree.listing):
+        differences.append(Difference(INDEX, "missing" if old is None else "changed"))
+    known = old.files.keys() if old else set[str]()
+    left = (path for path in known - tree.listing.files.keys() if (folder / path).is_file())
     return sorted([*differences, *(Difference(path, "left over") for path in left)], key=lambda item: item.path)
 
 
-def write(tree: Tree, folder: Path) -> list[Difference]:
+def write(tree: Tree, folder: Path, *, most_deletions: int | None = None) -> list[Difference]:
     """Brings the folder to the tree and says what was different; a file that is right already is not touched.
 
+    Args:
+        tree: What the folder shall hold.
+        folder: Where; made where it is not there.
+        most_deletions: How many objects may go, and no folder of them whole; None for any.
+
     Raises:
-        NotRunnable: The folder holds files that are not ours, where ours would be or without an index; or it cannot
-            be written.
+        NotRunnable: The folder holds files that are not ours, where ours would be or without an index; it is another
+            environment's; or it cannot be written.
+        DeletionRefused: More would be deleted than may be.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        listed = _listed(folder)
-        differences = _compare(tree, folder, listed)
-        if foreign := _foreign(folder, differences, listed):
+        old = listed(folder)
+        _check_environment(tree, folder, old)
+        tree = tree.beside(old)
+        differences = _compare(tree, folder, old)
+        if foreign := _foreign(folder, differences, old):
             raise NotRunnable(foreign)
-        texts = {**tree.files, INDEX: tree.index}
-        left = {item.path: listed[item.path] for item in differences if item.what == "left over"}
+        if most_deletions is not None and old is not None:
+            refuse_deletions(old.files, tree.listing.files, most=most_deletions, place=str(folder))
+        left = {item.path: old.files[item.path] for item in differences if old and item.what == "left over"}
         if differences:
             # First an index of the old files and the new: a run that is broken off leaves none that is not listed.
-            _replace(folder / INDEX, _with(tree.index, left))
+            _replace(folder / INDEX, _with(tree.listing, left).text)
         for difference in differences:
             target = folder / difference.path
             if difference.what == "left over":
                 target.unlink()
                 _remove_empty(target.parent, folder)
             elif difference.path != INDEX:
-                _replace(target, texts[difference.path])
+                _replace(target, tree.files[difference.path])
         if left:
             _replace(folder / INDEX, tree.index)
     except OSError as error:
@@ -108,8 +187,15 @@ def write(tree: Tree, folder: Path) -> list[Difference]:
     return differences
 
 
-def _foreign(folder: Path, differences: Iterable[Difference], listed: Mapping[str, str]) -> list[Problem]:
-    if not (folder / INDEX).is_file() and any(folder.iterdir()):
+def _check_environment(tree: Tree, folder: Path, old: Index | None) -> None:
+    if old is not None and old.environment != tree.listing.environment:
+        message = f"holds environment {old.environment!r}, not {tree.listing.environment!r}"
+        hint = "a folder has one environment: name another folder"
+        raise NotRunnable(Problem(message, file=str(folder), code="tree/environment", hint=hint))
+
+
+def _foreign(folder: Path, differences: Iterable[Difference], old: Index | None) -> list[Problem]:
+    if old is None and any(folder.iterdir()):
         return [
             Problem(
                 f"the folder holds files but no {INDEX}, so it is not one that this command wrote",
@@ -118,6 +204,7 @@ def _foreign(folder: Path, differences: Iterable[Difference], listed: Mapping[st
                 hint="name an empty or a new folder",
             )
         ]
+    known = old.files.keys() if old else set[str]()
     return [
         Problem(
             f"stands where a manifest would be written, and {INDEX} does not list it: somebody else wrote it",
@@ -126,14 +213,13 @@ def _foreign(folder: Path, differences: Iterable[Difference], listed: Mapping[st
             hint="move it away",
         )
         for difference in differences
-        if difference.what == "changed" and difference.path not in {INDEX, *listed}
+        if difference.what == "changed" and difference.path not in {INDEX, *known}
     ]
 
 
-def _with(index: str, more: Mapping[str, str]) -> str:
-    content = json.loads(index)
-    content["files"] = dict(sorted({**content["files"], **more}.items()))
-    return json.dumps(content, indent=2) + "\n"
+def _with(listing: Index, more: Mapping[str, str]) -> Index:
+    files = dict(sorted({**listing.files, **more}.items()))
+    return Index(listing.environment, files, listing.source, listing.promoted, listing.parts)
 
 
 def _failed(what: str, error: OSError, folder: Path) -> Problem:
@@ -164,21 +250,11 @@ def _text(file: Path) -> str | None:
         return None
 
 
-def _listed(folder: Path) -> dict[str, str]:
-    """The files that the folder's index lists, with their digests."""
+def listed(folder: Path) -> Index | None:
+    """What the folder's index says; None where it has none.
+
+    Raises:
+        NotRunnable: It is none that this package wrote.
+    """
     file = folder / INDEX
-    if not file.is_file():
-        return {}
-    try:
-        content: Any = json.loads(_text(file) or "")
-        listed: dict[str, str] = content["files"]
-        ours = isinstance(content["environment"], str) and all(v.startswith("sha256:") for v in listed.values())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        ours = False
-    if not ours:
-        raise NotRunnable(Problem("is not an index that this command wrote", file=str(file), code="tree/index"))
-    outside = sorted(path for path in listed if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts)
-    if outside:
-        message = f"lists {outside[0]!r}, which is outside the folder"
-        raise NotRunnable(Problem(message, file=str(file), code="tree/index"))
-    return {path: digest for path, digest in listed.items() if path != INDEX}
+    return read_index(_text(file), str(file)) if file.is_file() else None

@@ -50,6 +50,11 @@ class Manifest:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
     @property
+    def responsible(self) -> str:
+        """Who answers for it; empty where it does not say."""
+        return str(self.object["metadata"].get("annotations", {}).get("apiops/owner", ""))
+
+    @property
     def path(self) -> str:
         """Where it is written: a folder a namespace, a file an object; stable for as long as the object is the same."""
         return f"{self.namespace or '_cluster'}/{self.kind.lower()}-{self.name}.yaml"
