@@ -6,7 +6,7 @@ definitions named in `versions.GATEWAY_API`, standard channel.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 from pydantic.alias_generators import to_camel
@@ -40,11 +40,13 @@ __all__ = [
     "Redirect",
     "ServiceRef",
     "UrlRewrite",
+    "filter_faults",
     "filters_faults",
     "prefix_replacements",
 ]
 
 _INT32 = 2**31 - 1
+_LONGEST_LABEL = 63
 
 
 class Header(KubernetesModel):
@@ -94,9 +96,11 @@ class PathModifier(KubernetesChecked):
             ("replacePrefixMatch", self.replace_prefix_match, "ReplacePrefixMatch"),
         ):
             if self.type == kind and value is None:
-                yield fault("gateway/path-modifier", f"{field} must be specified when type is set to '{kind}'")
+                message = f"{field} must be specified when type is set to '{kind}'"
+                yield fault("gateway/path-modifier", message, f"add {field}: beside type")
             if self.type != kind and value is not None:
-                yield fault("gateway/path-modifier", f"type must be '{kind}' when {field} is set", "", [field])
+                message, hint = f"type must be '{kind}' when {field} is set", f"set type: {kind}, or remove {field}"
+                yield fault("gateway/path-modifier", message, hint, [field])
 
 
 class Redirect(KubernetesModel):
@@ -133,7 +137,8 @@ class Fraction(KubernetesChecked):
 
     def faults(self) -> Iterator[InitErrorDetails]:
         if self.numerator > self.denominator:
-            yield fault("gateway/fraction", "numerator must be less than or equal to denominator")
+            message = "numerator must be less than or equal to denominator"
+            yield fault("gateway/fraction", message, f"at most {self.denominator}")
 
 
 class ServiceRef(KubernetesChecked):
@@ -143,18 +148,24 @@ class ServiceRef(KubernetesChecked):
     """The core group by default."""
     kind: Kind = "Service"
     """Service by default, the only kind that ngrok's operator takes."""
-    name: DnsLabel
-    """Name of the Service."""
+    name: DnsSubdomain
+    """Name of the Service, a DNS label; other kinds may have longer names."""
     namespace: DnsLabel | None = None
     """Namespace of the Service; another one than the route's needs a ReferenceGrant there."""
     port: Port | None = None
     """Port of the Service; required."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        if self.port is None and (self.group, self.kind) == ("", "Service"):
+        if (self.group, self.kind) != ("", "Service"):
+            return
+        if self.port is None:
             yield fault(
                 "gateway/backend-port", "Must have port for Service reference", "add the Service's port", ["port"]
             )
+        if "." in self.name or len(self.name) > _LONGEST_LABEL:
+            message = f"{self.name!r} is not the name of a Service, which is a DNS label, at most 63 characters"
+            hint = "another namespace is told by namespace:" if "." in self.name else ""
+            yield fault("name/dns-label", message, hint, ["name"], self.name)
 
 
 class Mirror(KubernetesChecked):
@@ -169,7 +180,8 @@ class Mirror(KubernetesChecked):
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         if self.percent is not None and self.fraction is not None:
-            yield fault("gateway/mirror", "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter")
+            message = "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter"
+            yield fault("gateway/mirror", message, "keep one of them")
 
 
 Origin = Annotated[
@@ -211,7 +223,12 @@ class Cors(KubernetesChecked):
         ):
             if "*" in values and len(values) > 1:
                 loc = [field[0].lower() + field[1:]]
-                yield fault("gateway/cors", f"{field} cannot contain '*' alongside other {other}", "", loc)
+                yield fault(
+                    "gateway/cors",
+                    f"{field} cannot contain '*' alongside other {other}",
+                    "'*' alone stands for all",
+                    loc,
+                )
         for name in ("allow_origins", "allow_methods", "allow_headers", "expose_headers"):
             yield from _repeated_values(getattr(self, name), to_camel(name))
 
@@ -236,6 +253,28 @@ _FILTER_FIELDS = {
     "ExtensionRef": "extension_ref",
     "CORS": "cors",
 }
+
+
+def filter_faults(item: Any, fields: Mapping[str, str]) -> Iterator[InitErrorDetails]:
+    """What is wrong with the field that belongs to the type of a filter, and with those that do not."""
+    for kind, attribute in fields.items():
+        value = getattr(item, attribute)
+        if (kind == item.type) == (value is not None):
+            continue
+        field = to_camel(attribute)
+        if value is None:
+            yield fault(
+                "gateway/filter-field",
+                f"filter.{field} must be specified for {kind} filter.type",
+                f"add {field}: beside type",
+            )
+        else:
+            yield fault(
+                "gateway/filter-field",
+                f"filter.{field} must be nil if the filter.type is not {kind}",
+                f"set type: {kind}, or remove {field}",
+                [field],
+            )
 
 
 class Filter(KubernetesChecked):
@@ -270,20 +309,7 @@ class Filter(KubernetesChecked):
     """For CORS."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        for kind, attribute in _FILTER_FIELDS.items():
-            value = getattr(self, attribute)
-            if (kind == self.type) == (value is not None):
-                continue
-            field = to_camel(attribute)
-            if value is None:
-                yield fault("gateway/filter-field", f"filter.{field} must be specified for {kind} filter.type")
-            else:
-                yield fault(
-                    "gateway/filter-field",
-                    f"filter.{field} must be nil if the filter.type is not {kind}",
-                    f"set type: {kind}, or remove {field}",
-                    [field],
-                )
+        yield from filter_faults(self, _FILTER_FIELDS)
 
     @classmethod
     def request_headers(
@@ -339,7 +365,7 @@ def _modifier(set_: Mapping[str, str] | None, add: Mapping[str, str] | None, rem
     return HeaderModifier(set=headers(set_), add=headers(add), remove=tuple(remove))
 
 
-def filters_faults(filters: Sequence[Filter], loc: Sequence[str | int]) -> Iterator[InitErrorDetails]:
+def filters_faults(filters: Sequence[Any], loc: Sequence[str | int]) -> Iterator[InitErrorDetails]:
     """Rules across the filters of one list."""
     if len(filters) < 2:  # noqa: PLR2004  (each rule is about two)
         return
@@ -348,7 +374,7 @@ def filters_faults(filters: Sequence[Filter], loc: Sequence[str | int]) -> Itera
         yield fault(
             "gateway/filter-conflict",
             "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both",
-            "",
+            "keep one of them, or split the rule",
             loc,
         )
     for kind in ("CORS", "RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite"):

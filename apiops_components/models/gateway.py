@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -27,9 +27,9 @@ from apiops_components.models.base import (
     matching,
 )
 from apiops_components.models.gateway_tls import GatewayTls, ListenerTls
-from apiops_components.models.labels import LabelKey, Labels
+from apiops_components.models.labels import LabelValue
 
-__all__ = ["Gateway", "GatewayClass", "Listener"]
+__all__ = ["Gateway", "GatewayClass", "Listener", "ListenerSet"]
 
 
 class RouteKind(KubernetesModel):
@@ -147,14 +147,17 @@ class Listener(KubernetesChecked):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         if self.protocol in ("HTTP", "TCP", "UDP") and self.tls is not None:
             message = "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']"
-            yield fault("gateway/listener-tls", message, "", ["tls"])
+            hint = "remove tls, or set protocol: HTTPS" if self.protocol == "HTTP" else "remove tls"
+            yield fault("gateway/listener-tls", message, hint, ["tls"])
         if self.protocol == "HTTPS" and self.tls is not None and self.tls.mode != "Terminate":
-            yield fault("gateway/listener-tls", "tls mode must be Terminate for protocol HTTPS", "", ["tls", "mode"])
+            message, hint = "tls mode must be Terminate for protocol HTTPS", "protocol: TLS passes encrypted traffic on"
+            yield fault("gateway/listener-tls", message, hint, ["tls", "mode"])
         if self.protocol == "TLS" and self.tls is None:
-            yield fault("gateway/listener-tls", "tls mode must be set for protocol TLS", "", ["tls"])
+            hint = "tls: {mode: Passthrough}, or mode: Terminate with certificateRefs"
+            yield fault("gateway/listener-tls", "tls mode must be set for protocol TLS", hint, ["tls"])
         if self.protocol in ("TCP", "UDP") and self.hostname:
             message = "hostname must not be specified for protocols ['TCP', 'UDP']"
-            yield fault("gateway/listener-hostname", message, "", ["hostname"])
+            yield fault("gateway/listener-hostname", message, "remove hostname", ["hostname"])
 
 
 class Address(KubernetesChecked):
@@ -177,7 +180,7 @@ class Address(KubernetesChecked):
                 "Hostname value must be empty or contain only valid characters (matching "
                 r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$)"
             )
-            yield fault("gateway/address", message, "", ["value"])
+            yield fault("gateway/address", message, "lower case, '*.' only in front", ["value"])
 
 
 def _is_address(value: str) -> bool:
@@ -188,15 +191,41 @@ def _is_address(value: str) -> bool:
     return "%" not in value  # a zone means something on one machine only
 
 
-class Infrastructure(KubernetesModel):
+_KEY = re.compile(rf"({_DOMAIN}/)?([A-Za-z0-9][-A-Za-z0-9_.]{{0,61}})?[A-Za-z0-9]")
+_LONGEST_PREFIX = 252  # the rule says 253 and means less than that
+
+
+class Infrastructure(KubernetesChecked):
     """What is put on the objects that are made for a Gateway."""
 
-    labels: Labels = Field(default_factory=dict, max_length=8)
+    labels: Mapping[str, LabelValue] = Field(default_factory=dict, max_length=8)
     """At most 8."""
-    annotations: Mapping[LabelKey, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=8)
+    annotations: Mapping[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=8)
     """At most 8, each at most 4,096 characters."""
     parameters_ref: ParametersRef | None = None
     """Parameters of the implementation."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:
+        yield from self.told(
+            lambda: _key_faults("labels", "label", self.labels),
+            lambda: _key_faults("annotations", "annotation", self.annotations),
+        )
+
+
+def _key_faults(field: str, what: str, found: Mapping[str, str]) -> Iterator[InitErrorDetails]:
+    for key in found:
+        if not _KEY.fullmatch(key):
+            message = (
+                f"{what.capitalize()} keys must be in the form of an optional DNS subdomain prefix followed by a "
+                "required name segment of up to 63 characters."
+            )
+            yield fault("gateway/infrastructure-key", message, "such as example.com/team", [field, key], key)
+        if len(key.split("/")[0]) > _LONGEST_PREFIX:
+            message = (
+                f"If specified, the {what} key's prefix must be a DNS subdomain not longer than 253 characters in "
+                "total."
+            )
+            yield fault("gateway/infrastructure-key", message, "shorten it", [field, key], key)
 
 
 class Gateway(KubernetesChecked):
@@ -216,25 +245,58 @@ class Gateway(KubernetesChecked):
     """Which ListenerSets may attach; none by default."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        names: set[str] = set()
-        places: set[tuple[Any, ...]] = set()
-        for index, listener in enumerate(self.listeners):
-            if listener.name in names:
-                message = "Listener name must be unique within the Gateway"
-                yield fault("gateway/listener-name", message, "", ["listeners", index, "name"])
-            names.add(listener.name)
-            place = (listener.port, listener.protocol, listener.hostname)
-            if place in places:
-                message = "Combination of port, protocol and hostname must be unique for each listener"
-                yield fault("gateway/listener-unique", message, "", ["listeners", index])
-            places.add(place)
+        yield from self.told(lambda: _listeners_faults(self.listeners), self._address_faults)
+
+    def _address_faults(self) -> Iterator[InitErrorDetails]:
         addresses: set[tuple[str, str]] = set()
         for index, address in enumerate(self.addresses):
             if address.value is not None and (address.type, address.value) in addresses:
                 message = f"{address.type} values must be unique"
-                yield fault("gateway/address-unique", message, "", ["addresses", index, "value"])
+                yield fault("gateway/address-unique", message, "keep one of them", ["addresses", index, "value"])
             if address.type in ("IPAddress", "Hostname"):
                 addresses.add((address.type, address.value or ""))
+
+
+def _listeners_faults(listeners: Sequence[Listener]) -> Iterator[InitErrorDetails]:
+    """Rules across the listeners of one Gateway or ListenerSet."""
+    names: set[str] = set()
+    places: set[tuple[Any, ...]] = set()
+    for index, listener in enumerate(listeners):
+        if listener.name in names:
+            message = "Listener name must be unique within the Gateway"
+            yield fault("gateway/listener-name", message, "give it another name", ["listeners", index, "name"])
+        names.add(listener.name)
+        place = (listener.port, listener.protocol, listener.hostname)
+        if place in places:
+            message = "Combination of port, protocol and hostname must be unique for each listener"
+            hint = "remove one of the two, or give it another hostname"
+            yield fault("gateway/listener-unique", message, hint, ["listeners", index])
+        places.add(place)
+
+
+class ParentGateway(KubernetesModel):
+    """The Gateway that a ListenerSet belongs to."""
+
+    group: ApiGroup = "gateway.networking.k8s.io"
+    """Gateway API by default."""
+    kind: Kind = "Gateway"
+    """Gateway by default."""
+    name: DnsSubdomain
+    """Name of the Gateway."""
+    namespace: DnsLabel | None = None
+    """Its namespace; the ListenerSet's own by default."""
+
+
+class ListenerSet(KubernetesChecked):
+    """``spec`` of a ListenerSet: more listeners for a Gateway. ngrok's operator does not read it."""
+
+    parent_ref: ParentGateway
+    """The Gateway, which must allow it (``allowedListeners``)."""
+    listeners: tuple[Listener, ...] = Field(min_length=1, max_length=64)
+    """1 to 64."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        yield from _listeners_faults(self.listeners)
 
 
 class GatewayClass(KubernetesModel):

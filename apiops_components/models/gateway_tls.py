@@ -109,7 +109,7 @@ class Frontend(KubernetesChecked):
         for index, port in enumerate(ports):
             if port in ports[:index]:
                 message = "Port for TLS configuration must be unique within the Gateway"
-                yield fault("gateway/tls-port", message, "", ["perPort", index, "port"])
+                yield fault("gateway/tls-port", message, "keep one of them", ["perPort", index, "port"])
 
 
 class BackendTls(KubernetesModel):

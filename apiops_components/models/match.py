@@ -21,7 +21,14 @@ LONGEST_PATH = 1024
 """Characters of a path to match."""
 
 _PATH_CHARACTERS = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+")
-_FORBIDDEN_IN_PATH = ("//", "/./", "/../", "%2f", "%2F", "#")
+_RESOLVED = "write the path as it is without '.' and '..'"
+_SLASH = "an encoded slash cannot be matched: use type: RegularExpression"
+_FORBIDDEN_IN_PATH = {
+    "//": "write a single '/'",
+    **dict.fromkeys(("/./", "/../"), _RESOLVED),
+    **dict.fromkeys(("%2f", "%2F"), _SLASH),
+    "#": "a fragment never reaches the server",
+}
 
 
 def path_faults(value: str, expected: str) -> Iterator[InitErrorDetails]:
@@ -29,14 +36,14 @@ def path_faults(value: str, expected: str) -> Iterator[InitErrorDetails]:
     suffix = " when type one of ['Exact', 'PathPrefix']"
     loc = ["value"]
     if not value.startswith("/"):
-        hint = f"write {'/' + value!r}" if _PATH_CHARACTERS.fullmatch(value) else ""
+        hint = f"write {'/' + value!r}" if _PATH_CHARACTERS.fullmatch(value) else "such as '/orders'"
         yield fault("gateway/path-absolute", f"value must be an absolute path and start with '/'{suffix}", hint, loc)
-    for part in _FORBIDDEN_IN_PATH:
+    for part, hint in _FORBIDDEN_IN_PATH.items():
         if part in value:
-            yield fault("gateway/path-content", f"must not contain {part!r}{suffix}", "", loc)
+            yield fault("gateway/path-content", f"must not contain {part!r}{suffix}", hint, loc)
     for end in ("/..", "/."):
         if value.endswith(end):
-            yield fault("gateway/path-end", f"must not end with {end!r}{suffix}", "", loc)
+            yield fault("gateway/path-end", f"must not end with {end!r}{suffix}", _RESOLVED, loc)
     if not _PATH_CHARACTERS.fullmatch(value):
         yield fault(
             "gateway/path-characters",

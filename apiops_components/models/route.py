@@ -29,7 +29,7 @@ from apiops_components.models.base import (
 from apiops_components.models.filters import Filter, ServiceRef, filters_faults, prefix_replacements
 from apiops_components.models.match import Match, Method, PathMatch, describe
 
-__all__ = ["Backend", "HttpRoute", "ParentRef", "Route", "Timeouts", "duplicate_matches"]
+__all__ = ["Backend", "HttpRoute", "ParentRef", "Route", "Timeouts", "duplicate_matches", "parent_faults"]
 
 _GATEWAY_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 
@@ -79,7 +79,7 @@ class Timeouts(KubernetesChecked):
                 yield fault(
                     "gateway/timeouts",
                     "backendRequest timeout cannot be longer than request timeout",
-                    "",
+                    f"at most {self.request}, or a longer request",
                     ["backendRequest"],
                 )
 
@@ -107,7 +107,8 @@ class Route(KubernetesChecked):
         yield from filters_faults(self.filters, ["filters"])
         kinds = {item.type for item in self.filters}
         if "RequestRedirect" in kinds and self.backend_refs:
-            yield fault("gateway/redirect-backend", "RequestRedirect filter must not be used together with backendRefs")
+            message = "RequestRedirect filter must not be used together with backendRefs"
+            yield fault("gateway/redirect-backend", message, "remove backendRefs: a redirect is the answer")
         one_prefix = len(self.matches) == 1 and self.matches[0].path.type == "PathPrefix"
         if not one_prefix:
             need = "filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified"
@@ -170,11 +171,12 @@ class HttpRoute(KubernetesChecked):
                 "split the route into several HTTPRoutes",
                 ["rules"],
             )
-        yield from _parent_faults(self.parent_refs)
+        yield from parent_faults(self.parent_refs)
         yield from duplicate_matches(self.rules, "rules")
 
 
-def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[InitErrorDetails]:
+def parent_faults(parents: Sequence[ParentRef]) -> Iterator[InitErrorDetails]:
+    """Rules across the references of one route."""
     sections: dict[tuple[str, str, str, str | None], list[str | None]] = {}
     for parent in parents:
         place = (parent.group, parent.kind, parent.name, parent.namespace)
@@ -182,9 +184,11 @@ def _parent_faults(parents: Sequence[ParentRef]) -> Iterator[InitErrorDetails]:
     message = "when parentRefs includes 2 or more references to the same parent"
     for named in sections.values():
         if None in named and any(named):
-            yield fault("gateway/parent-section", f"sectionName must be specified {message}", "", ["parentRefs"])
+            hint = "name a listener in each, or keep the one without sectionName"
+            yield fault("gateway/parent-section", f"sectionName must be specified {message}", hint, ["parentRefs"])
         if len(set(named)) < len(named):
-            yield fault("gateway/parent-section", f"sectionName must be unique {message}", "", ["parentRefs"])
+            hint = "keep one of them"
+            yield fault("gateway/parent-section", f"sectionName must be unique {message}", hint, ["parentRefs"])
 
 
 def duplicate_matches(rules: Sequence[Route], field: str) -> Iterator[InitErrorDetails]:

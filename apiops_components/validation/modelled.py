@@ -33,6 +33,7 @@ class Modelled(NamedTuple):
 
 
 _ALPHA = frozenset({"v1alpha1"})
+_FIRST = frozenset({"v1"})
 _STABLE = frozenset({"v1", "v1beta1"})
 _GATEWAY, _NGROK, _INGRESS, _ARGO = (
     "gateway.networking.k8s.io",
@@ -45,6 +46,11 @@ MODELLED: Mapping[tuple[str, str], Modelled] = {
     (_GATEWAY, "Gateway"): Modelled(_STABLE, "gateway:Gateway"),
     (_GATEWAY, "GatewayClass"): Modelled(_STABLE, "gateway:GatewayClass"),
     (_GATEWAY, "HTTPRoute"): Modelled(_STABLE, "route:HttpRoute"),
+    (_GATEWAY, "ReferenceGrant"): Modelled(_STABLE, "grant:ReferenceGrant"),
+    (_GATEWAY, "GRPCRoute"): Modelled(_FIRST, "grpc_route:GrpcRoute"),
+    (_GATEWAY, "TLSRoute"): Modelled(_FIRST, "tls_route:TlsRoute"),
+    (_GATEWAY, "BackendTLSPolicy"): Modelled(_FIRST, "backend_tls:BackendTlsPolicy"),
+    (_GATEWAY, "ListenerSet"): Modelled(_FIRST, "gateway:ListenerSet"),
     (_NGROK, "NgrokTrafficPolicy"): Modelled(
         _ALPHA,
         "policy.document:TrafficPolicy",

@@ -217,11 +217,16 @@ REFUSED = [
     ),
     (
         gateway(infrastructure={"annotations": {"A/b": "c"}}),
-        'infrastructure.annotations["A/b"]["[key]"]',
-        "label/key",
-        "prefix",
+        'infrastructure.annotations["A/b"]',
+        "gateway/infrastructure-key",
+        "Annotation keys must be in the form of an optional DNS subdomain prefix",
     ),
-    (gateway(infrastructure={"labels": {"a/": "c"}}), 'infrastructure.labels["a/"]["[key]"]', "label/key", "'a/'"),
+    (
+        gateway(infrastructure={"labels": {"a/": "c"}}),
+        'infrastructure.labels["a/"]',
+        "gateway/infrastructure-key",
+        "Label keys must be in the form of an optional DNS subdomain prefix",
+    ),
     (
         gateway(tls={"frontend": {"default": CA, "perPort": [{"port": 443, "tls": CA}] * 2}}),
         "tls.frontend.perPort[1].port",

@@ -112,7 +112,7 @@ def test_a_known_kind_in_a_wrong_group_of_the_same_owner_is_an_error(text, right
         "apiVersion: metrics.k8s.io/v1beta1\nkind: PodMetrics\n",
         "apiVersion: networking.istio.io/v1\nkind: Gateway\n",
         "apiVersion: serving.knative.dev/v1\nkind: Service\n",
-        "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n",
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: MeshRoute\n",
     ],
 )
 def test_other_kinds_are_skipped_and_never_valid(head):
