@@ -32,12 +32,11 @@ def dump(value: Any) -> str:
     """
     out: list[str] = []
     if isinstance(value, Mapping) and value:
-        _write_mapping(value, "", out)
+        _write_mapping(value, "", "", out)
     elif isinstance(value, list | tuple) and value:
-        _write_sequence(value, "", out)
+        _write_sequence(value, "", "", out)
     else:
-        out.append(_inline(value))
-        out.append("\n")
+        out.append(f"{_inline(value)}\n")
     return "".join(out)
 
 
@@ -49,37 +48,42 @@ def dump_all(values: Iterable[Any], stream: TextIO) -> None:
         stream.write(dump(value))
 
 
-def _write_mapping(mapping: Mapping[str, Any], indent: str, out: list[str]) -> None:
+# Types are told by `type` where that is enough, ordered by how often they are met: a test for an abstract class takes
+# ten times as long.
+
+
+def _write_mapping(mapping: Mapping[str, Any], indent: str, lead: str, out: list[str]) -> None:
+    """``lead`` stands before the first line: the indentation, or the dashes of the items that the mapping begins."""
     for key, value in mapping.items():
-        text = _key_text(key) if type(key) is str else _string_key(key)
-        # A parser looks 1,024 characters ahead for the colon of a key, unless '?' announces it.
-        start = f"{indent}{text}:" if len(text) <= _MAX_KEY else f"{indent}? {text}\n{indent}:"
-        # Ordered by how often they are met; a test for an abstract class takes ten times that for a type.
-        if type(value) is str and "\n" not in value:
-            out.append(f"{start} {_string(value)}\n")
+        start = lead + _kept_key(key) if type(key) is str and len(key) < _SHORT else lead + _key(key, indent)
+        lead = indent
+        kind = type(value)
+        if kind is str and "\n" not in value:
+            out.append(f"{start} {_kept(value) if len(value) < _SHORT else _string(value)}\n")
+        elif kind is int:
+            out.append(f"{start} {value}\n")
         else:
             out.append(start)
             _write_value(value, indent, out)
 
 
-@lru_cache(maxsize=4096)
-def _key_text(key: str) -> str:
-    return _string(key)
-
-
-def _string_key(key: Any) -> str:
+def _key(key: Any, indent: str = "") -> str:
     if not isinstance(key, str):
         raise TypeError(f"a key must be a string, got {key!r}")
-    return _string(key)
+    text = _string(key)
+    # A parser looks 1,024 characters ahead for the colon of a key, unless '?' announces it.
+    return f"{text}:" if len(text) <= _MAX_KEY else f"? {text}\n{indent}:"
 
 
 def _write_value(value: Any, indent: str, out: list[str]) -> None:
-    if value and (type(value) is dict or isinstance(value, Mapping)):
+    kind = type(value)
+    if value and (kind is dict or (kind is not list and isinstance(value, Mapping))):
         out.append("\n")
-        _write_mapping(value, indent + "  ", out)
-    elif value and isinstance(value, list | tuple):
+        indent += "  "
+        _write_mapping(value, indent, indent, out)
+    elif value and (kind is list or isinstance(value, list | tuple)):
         out.append("\n")
-        _write_sequence(value, indent, out)
+        _write_sequence(value, indent, indent, out)
     elif isinstance(value, str) and "\n" in value and _fits_block(value):
         lines = value.split("\n")
         chomp = "" if value.endswith("\n") else "-"
@@ -90,20 +94,20 @@ def _write_value(value: Any, indent: str, out: list[str]) -> None:
         out.append(f" {_inline(value)}\n")
 
 
-def _write_sequence(items: Iterable[Any], indent: str, out: list[str]) -> None:
+def _write_sequence(items: Iterable[Any], indent: str, lead: str, out: list[str]) -> None:
+    """``lead`` is as for a mapping."""
+    inner = indent + "  "
     for item in items:
-        if type(item) is str:
-            out.append(f"{indent}- {_string(item)}\n")
-        elif item and (type(item) is dict or isinstance(item, Mapping)):
-            start = len(out)
-            _write_mapping(item, indent + "  ", out)
-            out[start] = f"{indent}- {out[start][len(indent) + 2 :]}"
-        elif item and isinstance(item, list | tuple):
-            start = len(out)
-            _write_sequence(item, indent + "  ", out)
-            out[start] = f"{indent}- {out[start][len(indent) + 2 :]}"
+        kind = type(item)
+        if kind is str:
+            out.append(f"{lead}- {_kept(item) if len(item) < _SHORT else _string(item)}\n")
+        elif item and (kind is dict or (kind is not list and isinstance(item, Mapping))):
+            _write_mapping(item, inner, f"{lead}- ", out)
+        elif item and (kind is list or isinstance(item, list | tuple)):
+            _write_sequence(item, inner, f"{lead}- ", out)
         else:
-            out.append(f"{indent}- {_inline(item)}\n")
+            out.append(f"{lead}- {_inline(item)}\n")
+        lead = indent
 
 
 def _fits_block(text: str) -> bool:
@@ -148,6 +152,13 @@ def _string(text: str) -> str:
     if _PLAIN.fullmatch(text) and (len(text) > 5 or not _RETYPED.fullmatch(text)) and len(text) <= 1024:  # noqa: PLR2004
         return text
     return '"' + _UNSAFE.sub(escape, text) + '"'
+
+
+_SHORT = 64
+_kept = lru_cache(maxsize=4096)(_string)
+"""Of short texts: names, kinds and values come again and again."""
+_kept_key = lru_cache(maxsize=4096)(_key)
+"""Of short keys."""
 
 
 def escape(match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import Field
 from pydantic_core import InitErrorDetails
 
+from apiops_components.errors import format_path
 from apiops_components.models.base import CheckedModel, DnsLabel, Host, Text, fault
 from apiops_components.models.match import describe
 from apiops_components.models.policy.document import TrafficPolicy
@@ -111,17 +112,17 @@ class ApiGatewaySpec(CheckedModel):
 
 def _duplicates(routes: Iterator[tuple[tuple[str | int, ...], Route]]) -> Iterator[InitErrorDetails]:
     """Matches that are there twice: which of the two answers would depend on the controller."""
-    seen: dict[object, str] = {}
+    seen: dict[object, tuple[str | int, ...]] = {}
     positions: dict[tuple[str | int, ...], int] = {}
     for place, route in routes:
         index = positions[place] = positions.get(place, -1) + 1
+        here = (*place, index)
         for number, match in enumerate(route.matches):
-            here = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*place, index))[1:]
             first = seen.setdefault(match, here)
             if first != here or match in route.matches[:number]:
                 yield fault(
                     "api/duplicate-route",
-                    f"{describe(match)} is matched by {first} already",
+                    f"{describe(match)} is matched by {format_path(first)} already",
                     "remove one of the two, or merge their backends with weights",
-                    [*place, index, "matches", number],
+                    [*here, "matches", number],
                 )

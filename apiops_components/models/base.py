@@ -69,14 +69,12 @@ class KubernetesModel(Model):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, data: Any) -> Any:
-        return _dropped_nulls(data)
+        return _dropped_nulls(data) if isinstance(data, dict) and None in data.values() else data
 
 
-def _dropped_nulls(data: Any) -> Any:
+def _dropped_nulls(data: dict[str, Any]) -> dict[str, Any]:
     # The API server drops a null before it sets defaults, so for a document a null is no value.
-    if isinstance(data, dict) and None in data.values():
-        return {key: value for key, value in data.items() if value is not None}
-    return data
+    return {key: value for key, value in data.items() if value is not None}
 
 
 def fault(code: str, message: str, hint: str = "", loc: Sequence[str | int] = (), got: Any = None) -> InitErrorDetails:
@@ -100,7 +98,6 @@ def raise_faults(faults: Iterable[InitErrorDetails]) -> None:
 
 
 Told = TypeVar("Told")
-Checked = TypeVar("Checked", bound="CheckedModel")
 
 
 class CheckedModel(Model):
@@ -133,26 +130,29 @@ class CheckedModel(Model):
         """Whether every field is valid; otherwise this is the part of a model that its rules are tried on."""
         return self.__dict__.keys() >= type(self).model_fields.keys()
 
+    takes_nulls: ClassVar[bool] = False
+    """Whether a null in a document is no value, as for the API server."""
+
     @model_validator(mode="wrap")
     @classmethod
     def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return _checked_model(cls, data, handler)
-
-
-def _checked_model(cls: type[Checked], data: Any, handler: ModelWrapValidatorHandler[Checked]) -> Checked:
-    if isinstance(data, cls) and hasattr(data, "__sound__"):
-        return data  # part of a larger model now: values do not change, so its rules still hold
-    try:
-        model = handler(data)
-    except ValidationError as error:
-        found = [_unknown_field(cls, item) or details(item) for item in error.errors(include_url=False)]
+        # Runs for every part of everything that is made, most of the time of which calls would take: it has none.
         if isinstance(data, dict):
-            found += _faults_of_part(cls, data)
-        raise ValidationError.from_exception_data(cls.__name__, found) from None
-    if type(model).faults is not CheckedModel.faults:
-        raise_faults(model.faults())
-    object.__setattr__(model, "__sound__", True)
-    return model
+            if cls.takes_nulls and None in data.values():
+                data = _dropped_nulls(data)
+        elif isinstance(data, cls) and hasattr(data, "__sound__"):
+            return data  # part of a larger model now: values do not change, so its rules still hold
+        try:
+            model = handler(data)
+        except ValidationError as error:
+            found = [_unknown_field(cls, item) or details(item) for item in error.errors(include_url=False)]
+            if isinstance(data, dict):
+                found += _faults_of_part(cls, data)
+            raise ValidationError.from_exception_data(cls.__name__, found) from None
+        if type(model).faults is not CheckedModel.faults and (found := list(model.faults())):
+            raise ValidationError.from_exception_data("invalid", found)
+        object.__setattr__(model, "__sound__", True)
+        return model
 
 
 def _unknown_field(model: type[CheckedModel], item: Any) -> InitErrorDetails | None:
@@ -172,11 +172,7 @@ class KubernetesChecked(CheckedModel):
     """Shape of Kubernetes, and rules across fields."""
 
     model_config = KubernetesModel.model_config
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return _checked_model(cls, _dropped_nulls(data), handler)
+    takes_nulls = True
 
 
 def _faults_of_part(model: type[CheckedModel], data: dict[str, Any]) -> list[InitErrorDetails]:
@@ -243,7 +239,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _integer(value: Any) -> Any:
     # YAML and Pulumi's plugin host write whole numbers as floats; booleans and strings are never numbers.
-    if isinstance(value, bool | str):
+    if type(value) is not int and isinstance(value, bool | str):
         raise_faults([fault("schema/integer", f"must be an integer, got {value!r}")])
     return value
 

@@ -4,7 +4,6 @@ The classes have the shape of ``gateway.networking.k8s.io/v1`` HTTPRoute; limits
 definitions named in `versions.GATEWAY_API`, standard channel.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -75,9 +74,10 @@ class HeaderModifier(KubernetesChecked):
     """Names, in any case."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        yield from repeated((h.name for h in self.set), "set", "header", fold=True)
-        yield from repeated((h.name for h in self.add), "add", "header", fold=True)
-        yield from _repeated_values(self.remove, "remove")
+        yield from repeated(self.set, "set", "header", fold=True)
+        yield from repeated(self.add, "add", "header", fold=True)
+        if self.remove:
+            yield from _repeated_values(self.remove, "remove")
 
 
 class PathModifier(KubernetesChecked):
@@ -369,8 +369,8 @@ def filters_faults(filters: Sequence[Any], loc: Sequence[str | int]) -> Iterator
     """Rules across the filters of one list."""
     if len(filters) < 2:  # noqa: PLR2004  (each rule is about two)
         return
-    count = Counter(item.type for item in filters)
-    if count["RequestRedirect"] and count["URLRewrite"]:
+    kinds = [item.type for item in filters]
+    if "RequestRedirect" in kinds and "URLRewrite" in kinds:
         yield fault(
             "gateway/filter-conflict",
             "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both",
@@ -378,7 +378,7 @@ def filters_faults(filters: Sequence[Any], loc: Sequence[str | int]) -> Iterator
             loc,
         )
     for kind in ("CORS", "RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite"):
-        if count[kind] > 1:
+        if kinds.count(kind) > 1:
             index = [i for i, item in enumerate(filters) if item.type == kind][1]
             yield fault(
                 "gateway/filter-repeated", f"{kind} filter cannot be repeated", "merge the two into one", [*loc, index]

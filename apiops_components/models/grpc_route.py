@@ -67,7 +67,7 @@ class GrpcMatch(KubernetesChecked):
     """At most 16, each name once (in any case)."""
 
     def faults(self) -> Iterator[InitErrorDetails]:
-        yield from repeated((h.name for h in self.headers), "headers", "header", fold=True)
+        yield from repeated(self.headers, "headers", "header", fold=True)
 
 
 _FILTER_FIELDS = {

@@ -5,8 +5,8 @@ definitions named in `versions.GATEWAY_API`, standard channel.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 from pydantic_core import InitErrorDetails
@@ -21,6 +21,8 @@ LONGEST_PATH = 1024
 """Characters of a path to match."""
 
 _PATH_CHARACTERS = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+")
+_USUAL_PATH = re.compile(r"(?:/[-A-Za-z0-9_]+)+")
+"""Nothing can be wrong with one of these, which nearly all are."""
 _RESOLVED = "write the path as it is without '.' and '..'"
 _SLASH = "an encoded slash cannot be matched: use type: RegularExpression"
 _FORBIDDEN_IN_PATH = {
@@ -33,6 +35,8 @@ _FORBIDDEN_IN_PATH = {
 
 def path_faults(value: str, expected: str) -> Iterator[InitErrorDetails]:
     """What is wrong with the value of an Exact or PathPrefix match."""
+    if _USUAL_PATH.fullmatch(value):
+        return
     suffix = " when type one of ['Exact', 'PathPrefix']"
     loc = ["value"]
     if not value.startswith("/"):
@@ -89,8 +93,20 @@ class QueryMatch(KubernetesModel):
     """1 to 1,024 characters."""
 
 
-def repeated(names: Iterable[str], field: str, what: str, *, fold: bool) -> Iterator[InitErrorDetails]:
+class Named(Protocol):
+    """An item of a list in which each name may stand once."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+def repeated(items: Sequence[Named], field: str, what: str, *, fold: bool) -> Iterable[InitErrorDetails]:
     """Names that are there twice; with ``fold`` in any case."""
+    return _repeated([item.name for item in items], field, what, fold=fold) if len(items) > 1 else ()
+
+
+def _repeated(names: Sequence[str], field: str, what: str, *, fold: bool) -> Iterator[InitErrorDetails]:
     seen: set[str] = set()
     for index, name in enumerate(names):
         key = name.lower() if fold else name
@@ -114,8 +130,8 @@ class Match(KubernetesChecked):
     """Any by default."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        yield from repeated((h.name for h in self.headers), "headers", "header", fold=True)
-        yield from repeated((q.name for q in self.query_params), "queryParams", "query parameter", fold=False)
+        yield from repeated(self.headers, "headers", "header", fold=True)
+        yield from repeated(self.query_params, "queryParams", "query parameter", fold=False)
 
 
 def describe(match: Match) -> str:

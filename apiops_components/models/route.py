@@ -56,7 +56,8 @@ class Backend(ServiceRef):
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         yield from super().faults()
-        yield from filters_faults(self.filters, ["filters"])
+        if self.filters:
+            yield from filters_faults(self.filters, ["filters"])
 
     @classmethod
     def to(cls, name: str, port: int, *, weight: int = 1, namespace: str | None = None) -> Self:

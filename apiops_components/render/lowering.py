@@ -57,8 +57,8 @@ def lower_route(route: Route, exact: ExactMatches) -> list[Route]:
     """The rule with its prefixes made safe; two where a filter replaces the matched prefix."""
     if not _replaces_prefix(route):
         lowered = [safe for match in route.matches for safe in lower_match(match, exact)]
-        matches = dict.fromkeys(lowered) if len(lowered) > 1 else lowered
-        return [route.model_copy(update={"matches": tuple(matches)})]
+        matches = tuple(dict.fromkeys(lowered) if len(lowered) > 1 else lowered)
+        return [route if matches == route.matches else route.model_copy(update={"matches": matches})]
     return [
         route.model_copy(
             update={

@@ -91,6 +91,6 @@ def _filter(item: Filter) -> dict[str, Any]:
 
 def _lists(value: Any) -> Any:
     """Lists for tuples; empty ones are left out."""
-    if isinstance(value, dict):
-        return {key: _lists(item) for key, item in value.items() if item != ()}
-    return [_lists(item) for item in value] if isinstance(value, tuple | list) else value
+    if type(value) is dict:
+        return {key: item if type(item) is str else _lists(item) for key, item in value.items() if item != ()}
+    return [_lists(item) for item in value] if type(value) is tuple else value

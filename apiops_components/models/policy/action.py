@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal, get_args
 
 from pydantic_core import InitErrorDetails
@@ -45,7 +45,7 @@ class Action(CheckedModel):
         """Whether it acts at all: an action with ``enforce: false`` only records what it would do."""
         return getattr(self, "enforce", None) is not False
 
-    def texts(self) -> Iterator[Text]:
+    def texts(self) -> Iterable[Text]:
         """Every text that ngrok evaluates: of the fields that are marked `Evaluated`, nested ones too."""
         return evaluated(self)
 

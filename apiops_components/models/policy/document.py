@@ -107,6 +107,8 @@ def _text_faults(step: Action, scope: Scope, index: int) -> Iterator[InitErrorDe
     """What is wrong with an action's texts; extends the scope by what the action sets."""
     unset = list(step.assignments) if isinstance(step, SetVars) else []
     for place, text, kind in step.texts():
+        if kind == "template" and "${" not in text:
+            continue  # nothing in it is evaluated
         while isinstance(step, SetVars) and len(step.vars) - len(unset) < int(place[1]):
             scope.set(*unset.pop(0))  # an entry may read those before it
         loc = ("actions", index, "config", *place)
@@ -171,16 +173,18 @@ class TrafficPolicy(CheckedModel):
             raise_faults((*read.faults, *told))
             raise
         raise_faults(read.faults)
-        policy._legacy = read.warnings  # noqa: SLF001
+        if read.warnings:
+            policy._legacy = read.warnings  # noqa: SLF001
         return policy
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         for phase in PHASES:
-            if phase not in self.__dict__:  # invalid, and reported already
+            rules = self.__dict__.get(phase)
+            if not rules:  # none, or invalid and reported already
                 continue
             ended: int | None = None
             scope = Scope(phase)
-            for index, rule in enumerate(getattr(self, phase)):
+            for index, rule in enumerate(rules):
                 for found in rule.faults_in(phase, scope):
                     found["loc"] = (phase, index, *found.get("loc", ()))
                     yield found
