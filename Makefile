@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := dev staging prod
 
-.PHONY: help demo test lint types engine bench expected clean
+.PHONY: help demo test lint types engine judges bench expected clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ types: $(READY)  ## Check types: the package, the documented snippets, the stack
 
 engine: $(READY)  ## Run the tests on the real pulumi program, which must be on PATH
 	@$(BIN)/python -m pytest -m engine
+
+judges: $(READY)  ## Have checkov judge what is registered; it must be on PATH, or named by APIOPS_CHECKOV
+	@$(BIN)/python -m pytest -m judges
 
 bench: $(READY)  ## Measure, beside a peer in the same run
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from apiops_components.guardrails.check import Guardrails
     from apiops_components.models.api import ApiGatewaySpec, ApiSpec
     from apiops_components.models.argocd import ArgoCDSpec, GitOpsSpec
-    from apiops_components.models.cluster import ExistingSpec, GkeSpec, MinikubeSpec
+    from apiops_components.models.cluster import ExistingSpec, GkeAutopilotSpec, GkeSpec, MinikubeSpec
     from apiops_components.models.description import Description
     from apiops_components.models.environment import Environment, GitSource, TeamSettings
     from apiops_components.models.exemption import Exemption
@@ -150,7 +150,7 @@ _MODULES = {
     "guardrails.check": "Guardrails",
     "models.api": "ApiGatewaySpec ApiSpec",
     "models.argocd": "ArgoCDSpec GitOpsSpec",
-    "models.cluster": "ExistingSpec GkeSpec MinikubeSpec",
+    "models.cluster": "ExistingSpec GkeAutopilotSpec GkeSpec MinikubeSpec",
     "models.description": "Description",
     "models.environment": "Environment GitSource TeamSettings",
     "models.exemption": "Exemption",
@@ -220,6 +220,7 @@ __all__ = [
     "GitOps",
     "GitOpsSpec",
     "GitSource",
+    "GkeAutopilotSpec",
     "GkeCluster",
     "GkeSpec",
     "GuardrailError",

@@ -22,6 +22,7 @@ class _LazyGroup(click.Group):
     summaries: ClassVar[dict[str, str]] = {
         "check": "Check the guardrails over an environment.",
         "explain": "Print the documentation of a model, an action or a field.",
+        "hardening": "Report what hardens an environment's cluster, rule by rule.",
         "preview": "Run the whole Pulumi program in process and show what it holds.",
         "render": "Print or write every Kubernetes manifest of an environment.",
         "schema": "Print the JSON Schema of a model, for editors.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from apiops_components.components.existing import ExistingCluster
-from apiops_components.models.cluster import ExistingSpec, GkeSpec, MinikubeSpec
+from apiops_components.models.cluster import ExistingSpec, GkeAutopilotSpec, GkeSpec, MinikubeSpec
 
 if TYPE_CHECKING:
     from apiops_components.components.gke import GkeCluster
@@ -17,7 +17,7 @@ __all__ = ["cluster_of"]
 
 def cluster_of(
     name: str,
-    spec: MinikubeSpec | GkeSpec | ExistingSpec,
+    spec: MinikubeSpec | GkeSpec | GkeAutopilotSpec | ExistingSpec,
     *,
     secrets: Mapping[str, pulumi.Input[str]] | None = None,
     opts: pulumi.ResourceOptions | None = None,
@@ -26,12 +26,12 @@ def cluster_of(
 
     Args:
         name: Unique in the stack.
-        spec: One of the three kinds.
+        spec: One of the four kinds.
         secrets: Values of the secrets that the spec names.
         opts: Of the component.
     """
     # The SDK of each cloud takes long to load, pulumi_gcp close to a second: only what is asked for is imported.
-    if isinstance(spec, GkeSpec):
+    if isinstance(spec, GkeSpec | GkeAutopilotSpec):
         from apiops_components.components.gke import GkeCluster  # noqa: PLC0415
 
         return GkeCluster(name, spec, opts=opts)

@@ -1,11 +1,12 @@
-"""A hardened, private cluster at Google (GKE Standard)."""
+"""A hardened, private cluster at Google: GKE Standard or Autopilot."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_gcp import container
+from pulumi_gcp import container, serviceaccount
 
 from apiops_components import documents
 from apiops_components.components import gke_project
@@ -13,12 +14,12 @@ from apiops_components.components import kubeconfig as reach
 from apiops_components.components._base import Component, spec_of
 from apiops_components.components.gke_cluster import cluster_args, pool_args
 from apiops_components.components.gke_network import network
-from apiops_components.models.cluster import GkeSpec
+from apiops_components.models.cluster import GkeAutopilotSpec, GkeSpec, NodePoolSpec
 from apiops_components.render import kubeconfig as rendered
 
 
 class GkeCluster(Component):
-    """Network, nodes' account, key, cluster, node pool, and the provider to reach it.
+    """Network, nodes' account, key, cluster, node pools (of Standard), and the provider to reach it.
 
     Uses gcloud's credentials of whoever runs Pulumi; the kubeconfig holds none, and asks `gke-gcloud-auth-plugin`.
     """
@@ -36,16 +37,21 @@ class GkeCluster(Component):
     def __init__(
         self,
         name: str,
-        spec: GkeSpec | Mapping[str, Any],
+        spec: GkeSpec | GkeAutopilotSpec | Mapping[str, Any],
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Registers everything.
 
+        Args:
+            name: Unique in the stack.
+            spec: Of Standard or of Autopilot; a mapping says ``kind: gke-autopilot`` for the latter.
+            opts: Of the component.
+
         Raises:
             InvalidInput: The spec breaks its model.
         """
-        spec = spec_of(GkeSpec, spec, f"GkeCluster {name}")
+        spec = _spec(spec, f"GkeCluster {name}")
         super().__init__(name, opts)
         services = gke_project.services(self, name, spec)
         net = network(self, name, spec, services)
@@ -54,16 +60,14 @@ class GkeCluster(Component):
 
         cluster = container.Cluster(
             f"{name}-cluster",
-            cluster_args(spec, net, key),
-            self.child(protect=spec.deletion_protection, depends_on=[*services, *key_ready]),
+            cluster_args(spec, net, key, account.email),
+            # Nodes without their role or a way out come up broken; Autopilot makes its own with the cluster.
+            self.child(
+                protect=spec.protected,
+                depends_on=[*services, *key_ready, *(() if isinstance(spec, GkeSpec) else (*grants, *net.ready))],
+            ),
         )
-        pool = container.NodePool(
-            f"{name}-pool",
-            pool_args(spec, _pool_name(spec), cluster.id, account.email),
-            # Nodes without their role or a way out come up broken. GKE changes the count itself, and a new count
-            # here would replace the pool.
-            self.child(depends_on=[*grants, net.nat], ignore_changes=["initial_node_count"]),
-        )
+        pools = self._pools(name, spec, cluster, account, [*grants, *net.ready]) if isinstance(spec, GkeSpec) else []
 
         self.cluster_name = cluster.name
         self.kubeconfig = _kubeconfig(cluster, spec)
@@ -73,25 +77,59 @@ class GkeCluster(Component):
             name,
             self.kubeconfig,
             # All that always replaces the cluster.
-            identifier=f"projects/{spec.project}/locations/{spec.region}/clusters/{spec.name}"
-            f"?control_plane={spec.network.control_plane_cidr}",
+            identifier=_identifier(spec),
             delete_unreachable=True,
-            depends_on=[pool],
+            depends_on=pools or [cluster],
         )
         self.register_outputs({"cluster_name": self.cluster_name, "kubeconfig": self.kubeconfig})
 
+    def _pools(
+        self,
+        name: str,
+        spec: GkeSpec,
+        cluster: container.Cluster,
+        account: serviceaccount.Account,
+        after: list[pulumi.Resource],
+    ) -> list[pulumi.Resource]:
+        return [
+            container.NodePool(
+                f"{name}-pool" if role == "nodes" else f"{name}-pool-{role}",
+                pool_args(spec, _pool_name(role, pool), pool, cluster.id, account.email),
+                # GKE changes the count itself, and a new count here would replace the pool.
+                self.child(depends_on=after, ignore_changes=["initial_node_count"]),
+            )
+            for role, pool in spec.node_pools.items()
+        ]
 
-def _pool_name(spec: GkeSpec) -> str:
+
+def _spec(spec: GkeSpec | GkeAutopilotSpec | Mapping[str, Any], where: str) -> GkeSpec | GkeAutopilotSpec:
+    if isinstance(spec, GkeAutopilotSpec) or (isinstance(spec, Mapping) and spec.get("kind") == "gke-autopilot"):
+        return spec_of(GkeAutopilotSpec, spec, where)
+    return spec_of(GkeSpec, spec, where)
+
+
+def _identifier(spec: GkeSpec | GkeAutopilotSpec) -> str:
+    parts = [f"control_plane={spec.network.control_plane_cidr}"]
+    if not isinstance(spec, GkeSpec):
+        parts.append("autopilot")
+    if (network := spec.existing_network) is not None:
+        parts += [network.network, network.subnetwork, network.pods_range, network.services_range]
+    return f"projects/{spec.project}/locations/{spec.region}/clusters/{spec.name}?{'&'.join(parts)}"
+
+
+def _pool_name(role: str, pool: NodePoolSpec) -> str:
     # Named by what cannot be changed in place, a pool that replaces another stands beside it until the pods have moved.
-    parts = ["nodes"]
-    if spec.node_pool.spot:
+    parts = [role]
+    if pool.spot:
         parts.append("spot")
-    if not spec.node_pool.secure_boot:
+    if not pool.secure_boot:
         parts.append("any-boot")
+    if pool.boot_disk_key is not None:
+        parts.append(hashlib.sha256(pool.boot_disk_key.encode()).hexdigest()[:6])
     return "-".join(parts)
 
 
-def _kubeconfig(cluster: container.Cluster, spec: GkeSpec) -> pulumi.Output[str]:
+def _kubeconfig(cluster: container.Cluster, spec: GkeSpec | GkeAutopilotSpec) -> pulumi.Output[str]:
     if spec.dns_endpoint:
         parts = pulumi.Output.all(
             cluster.name, cluster.control_plane_endpoints_config.dns_endpoint_config.endpoint, None

@@ -8,45 +8,68 @@ from datetime import UTC, datetime, timedelta
 import pulumi
 from pulumi_gcp import container
 
-from apiops_components.components.gke_network import PODS_RANGE, SERVICES_RANGE, Network
+from apiops_components.components.gke_network import Network
 from apiops_components.components.gke_project import labels
-from apiops_components.models.cluster import GkeSpec, MaintenanceWindow
+from apiops_components.models.cluster import GkeAutopilotSpec, GkeSpec, MaintenanceWindow, NodePoolSpec
 
 _WEEK = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MONDAY = datetime(2024, 1, 1, tzinfo=UTC)  # any will do: the window repeats every week from then on
 
 
-def cluster_args(spec: GkeSpec, network: Network, secrets_key: pulumi.Input[str]) -> container.ClusterArgs:
-    """All settings of the cluster."""
+def cluster_args(
+    spec: GkeSpec | GkeAutopilotSpec,
+    network: Network,
+    secrets_key: pulumi.Input[str],
+    account: pulumi.Input[str],
+) -> container.ClusterArgs:
+    """All settings of the cluster; what Autopilot decides by itself, and the provider then refuses, is left out."""
+    standard = spec if isinstance(spec, GkeSpec) else None
     return container.ClusterArgs(
         name=spec.name,
         project=spec.project,
         location=spec.region,
-        node_locations=list(spec.zones) or None,
+        node_locations=(list(standard.zones) or None) if standard else None,
         resource_labels=labels(spec),
-        deletion_protection=spec.deletion_protection,
+        deletion_protection=spec.protected,
+        enable_autopilot=None if standard else True,
         # The pool that GKE starts with has the project's default account; ours takes its place (CKV_GCP_123).
-        remove_default_node_pool=True,
-        initial_node_count=1,
+        remove_default_node_pool=True if standard else None,
+        initial_node_count=1 if standard else None,
+        # Autopilot gives this account to the nodes that it makes.
+        cluster_autoscaling=None if standard else _nodes_of_autopilot(account),
         release_channel=container.ClusterReleaseChannelArgs(channel=spec.release_channel.upper()),
-        maintenance_policy=container.ClusterMaintenancePolicyArgs(recurring_window=_window(spec.maintenance)),
+        gke_auto_upgrade_config=container.ClusterGkeAutoUpgradeConfigArgs(patch_mode="ACCELERATED")
+        if spec.accelerated_patches
+        else None,
+        maintenance_policy=container.ClusterMaintenancePolicyArgs(
+            recurring_window=_window(spec.maintenance), maintenance_exclusions=_exclusions(spec.maintenance) or None
+        ),
+        notification_config=container.ClusterNotificationConfigArgs(
+            pubsub=container.ClusterNotificationConfigPubsubArgs(enabled=True, topic=spec.upgrade_topic)
+        )
+        if spec.upgrade_topic
+        else None,
         # --- network ---
-        network=network.network.id,
-        subnetwork=network.subnet.id,
+        network=network.network,
+        subnetwork=network.subnet,
         networking_mode="VPC_NATIVE",  # CIS 5.6.2, CKV_GCP_23
         ip_allocation_policy=container.ClusterIpAllocationPolicyArgs(
-            cluster_secondary_range_name=PODS_RANGE, services_secondary_range_name=SERVICES_RANGE, stack_type="IPV4"
+            cluster_secondary_range_name=network.pods_range,
+            services_secondary_range_name=network.services_range,
+            stack_type="IPV4",
         ),
-        datapath_provider="ADVANCED_DATAPATH",  # CIS 4.3.1: enforces network policies by itself,
-        network_policy=container.ClusterNetworkPolicyArgs(enabled=False),  # which GKE forbids to ask for twice
-        enable_intranode_visibility=spec.intranode_visibility,
+        # CIS 4.3.1: enforces network policies by itself, which GKE forbids to ask for twice; always so in Autopilot.
+        datapath_provider="ADVANCED_DATAPATH" if standard else None,
+        network_policy=container.ClusterNetworkPolicyArgs(enabled=False) if standard else None,
+        enable_intranode_visibility=standard.intranode_visibility if standard else None,
+        enable_fqdn_network_policy=True if spec.fqdn_network_policies else None,
         in_transit_encryption_config="IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"
         if spec.encrypt_between_nodes
         else None,
         service_external_ips_config=container.ClusterServiceExternalIpsConfigArgs(enabled=False),  # CVE-2020-8554
         # GKE keeps the definitions of the Gateway API at the version that fits the cluster.
         gateway_api_config=container.ClusterGatewayApiConfigArgs(channel="CHANNEL_STANDARD"),
-        addons_config=_addons(),
+        addons_config=_addons(spec),
         # --- who may reach and use the control plane ---
         private_cluster_config=container.ClusterPrivateClusterConfigArgs(
             enable_private_nodes=True,  # CIS 5.6.5, CKV_GCP_64
@@ -93,12 +116,26 @@ def cluster_args(spec: GkeSpec, network: Network, secrets_key: pulumi.Input[str]
         workload_identity_config=container.ClusterWorkloadIdentityConfigArgs(  # CIS 5.2.2
             workload_pool=f"{spec.project}.svc.id.goog"
         ),
-        enable_shielded_nodes=True,  # CIS 5.5.5, CKV_GCP_71
+        enable_shielded_nodes=True if standard else None,  # CIS 5.5.5, CKV_GCP_71
+        # CIS 3.2.4; the provider takes a string.
         node_pool_defaults=container.ClusterNodePoolDefaultsArgs(
             node_config_defaults=container.ClusterNodePoolDefaultsNodeConfigDefaultsArgs(
-                insecure_kubelet_readonly_port_enabled="FALSE"  # CIS 3.2.4; the provider takes a string
+                insecure_kubelet_readonly_port_enabled="FALSE"
+            )
+        )
+        if standard
+        else None,
+        node_pool_auto_config=None
+        if standard
+        else container.ClusterNodePoolAutoConfigArgs(
+            node_kubelet_config=container.ClusterNodePoolAutoConfigNodeKubeletConfigArgs(
+                insecure_kubelet_readonly_port_enabled="FALSE"
             )
         ),
+        vertical_pod_autoscaling=container.ClusterVerticalPodAutoscalingArgs(enabled=True)
+        if spec.vertical_pod_autoscaling
+        else None,
+        secret_manager_config=container.ClusterSecretManagerConfigArgs(enabled=True) if spec.secret_manager else None,
         binary_authorization=container.ClusterBinaryAuthorizationArgs(
             evaluation_mode="PROJECT_SINGLETON_POLICY_ENFORCE" if spec.binary_authorization else "DISABLED"
         ),
@@ -125,10 +162,9 @@ def cluster_args(spec: GkeSpec, network: Network, secrets_key: pulumi.Input[str]
 
 
 def pool_args(
-    spec: GkeSpec, name: str, cluster: pulumi.Input[str], account: pulumi.Input[str]
+    spec: GkeSpec, name: str, pool: NodePoolSpec, cluster: pulumi.Input[str], account: pulumi.Input[str]
 ) -> container.NodePoolArgs:
-    """All settings of the node pool."""
-    pool = spec.node_pool
+    """All settings of a node pool."""
     zones = len(spec.zones) or 3  # GKE takes three of a region
     return container.NodePoolArgs(
         name=name,
@@ -140,7 +176,9 @@ def pool_args(
             total_min_node_count=pool.min_nodes, total_max_node_count=pool.max_nodes, location_policy="BALANCED"
         ),
         management=container.NodePoolManagementArgs(auto_repair=True, auto_upgrade=True),  # CIS 5.5.2, 5.5.3
-        upgrade_settings=container.NodePoolUpgradeSettingsArgs(strategy="SURGE", max_surge=1, max_unavailable=0),
+        upgrade_settings=container.NodePoolUpgradeSettingsArgs(
+            strategy="SURGE", max_surge=pool.max_surge, max_unavailable=0
+        ),
         # Without it the pool's deletion evicts whatever the disruption budgets protect.
         node_drain_configs=[container.NodePoolNodeDrainConfigArgs(respect_pdb_during_node_pool_deletion=True)],
         network_config=container.NodePoolNetworkConfigArgs(enable_private_nodes=True),
@@ -149,6 +187,15 @@ def pool_args(
             disk_size_gb=pool.disk_gb,
             disk_type=pool.disk_type,
             spot=pool.spot,
+            boot_disk_kms_key=pool.boot_disk_key,
+            labels=dict(pool.labels) or None,
+            taints=[
+                container.NodePoolNodeConfigTaintArgs(
+                    key=taint.key, value=taint.value, effect=taint.effect.replace("-", "_").upper()
+                )
+                for taint in pool.taints
+            ]
+            or None,
             image_type="COS_CONTAINERD",  # CIS 5.5.1
             service_account=account,
             oauth_scopes=["https://www.googleapis.com/auth/cloud-platform"],  # the account's roles are the limit
@@ -167,14 +214,31 @@ def pool_args(
     )
 
 
-def _addons() -> container.ClusterAddonsConfigArgs:
+def _nodes_of_autopilot(account: pulumi.Input[str]) -> container.ClusterClusterAutoscalingArgs:
+    return container.ClusterClusterAutoscalingArgs(
+        auto_provisioning_defaults=container.ClusterClusterAutoscalingAutoProvisioningDefaultsArgs(
+            service_account=account,
+            oauth_scopes=["https://www.googleapis.com/auth/cloud-platform"],  # the account's roles are the limit
+        )
+    )
+
+
+def _addons(spec: GkeSpec | GkeAutopilotSpec) -> container.ClusterAddonsConfigArgs:
+    backup = container.ClusterAddonsConfigGkeBackupAgentConfigArgs(enabled=True) if spec.backup_agent else None
+    if not isinstance(spec, GkeSpec):  # the others are Autopilot's own
+        return container.ClusterAddonsConfigArgs(
+            http_load_balancing=container.ClusterAddonsConfigHttpLoadBalancingArgs(disabled=False),
+            horizontal_pod_autoscaling=container.ClusterAddonsConfigHorizontalPodAutoscalingArgs(disabled=False),
+            gke_backup_agent_config=backup,
+        )
     return container.ClusterAddonsConfigArgs(
+        gke_backup_agent_config=backup,
         http_load_balancing=container.ClusterAddonsConfigHttpLoadBalancingArgs(disabled=False),
         horizontal_pod_autoscaling=container.ClusterAddonsConfigHorizontalPodAutoscalingArgs(disabled=False),
         network_policy_config=container.ClusterAddonsConfigNetworkPolicyConfigArgs(
             disabled=True
         ),  # Dataplane V2 does it
-        dns_cache_config=container.ClusterAddonsConfigDnsCacheConfigArgs(enabled=True),
+        dns_cache_config=container.ClusterAddonsConfigDnsCacheConfigArgs(enabled=spec.node_local_dns),
         gce_persistent_disk_csi_driver_config=container.ClusterAddonsConfigGcePersistentDiskCsiDriverConfigArgs(
             enabled=True
         ),
@@ -192,3 +256,17 @@ def _window(maintenance: MaintenanceWindow) -> container.ClusterMaintenancePolic
         end_time=f"{end:%Y-%m-%dT%H:%M:%SZ}",
         recurrence=f"FREQ=WEEKLY;BYDAY={','.join(maintenance.days)}",
     )
+
+
+def _exclusions(maintenance: MaintenanceWindow) -> list[container.ClusterMaintenancePolicyMaintenanceExclusionArgs]:
+    return [
+        container.ClusterMaintenancePolicyMaintenanceExclusionArgs(
+            exclusion_name=exclusion.name,
+            start_time=exclusion.start,
+            end_time=exclusion.end,
+            exclusion_options=container.ClusterMaintenancePolicyMaintenanceExclusionExclusionOptionsArgs(
+                scope=exclusion.scope.replace("-", "_").upper()
+            ),
+        )
+        for exclusion in maintenance.exclusions
+    ]

@@ -6,7 +6,7 @@ import pulumi
 from pulumi_gcp import compute
 
 from apiops_components.components._base import Component
-from apiops_components.models.cluster import GkeSpec
+from apiops_components.models.cluster import GkeAutopilotSpec, GkeSpec
 
 PODS_RANGE = "pods"
 """Name of the subnet's range for pods."""
@@ -18,16 +18,22 @@ SERVICES_RANGE = "services"
 class Network:
     """What the cluster and its nodes need of the network."""
 
-    network: compute.Network
-    """The network."""
-    subnet: compute.Subnetwork
-    """The subnet of the nodes."""
-    nat: compute.RouterNat
-    """The way out of private nodes."""
+    network: pulumi.Input[str]
+    """Id of the network."""
+    subnet: pulumi.Input[str]
+    """Id of the subnet of the nodes."""
+    pods_range: str
+    """Name of the subnet's range for pods."""
+    services_range: str
+    """Name of the subnet's range for Services."""
+    ready: list[pulumi.Resource]
+    """What must be there before nodes work: their way out."""
 
 
-def network(component: Component, name: str, spec: GkeSpec, after: list[pulumi.Resource]) -> Network:
-    """Registers network, subnet, router and address translation."""
+def network(component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec, after: list[pulumi.Resource]) -> Network:
+    """Registers network, subnet, router and address translation; nothing where there is a network already."""
+    if (given := spec.existing_network) is not None:
+        return Network(given.network, given.subnetwork, given.pods_range, given.services_range, [])
     vpc = compute.Network(
         f"{name}-network",
         name=spec.name,
@@ -78,4 +84,4 @@ def network(component: Component, name: str, spec: GkeSpec, after: list[pulumi.R
         log_config=compute.RouterNatLogConfigArgs(enable=True, filter="ERRORS_ONLY"),
         opts=component.child(),
     )
-    return Network(vpc, subnet, nat)
+    return Network(vpc.id, subnet.id, PODS_RANGE, SERVICES_RANGE, [nat])

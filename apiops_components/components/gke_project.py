@@ -4,7 +4,7 @@ import pulumi
 from pulumi_gcp import artifactregistry, kms, projects, serviceaccount
 
 from apiops_components.components._base import Component
-from apiops_components.models.cluster import GkeSpec
+from apiops_components.models.cluster import GkeAutopilotSpec, GkeSpec
 
 _SERVICES = (
     "artifactregistry",
@@ -23,7 +23,7 @@ _SERVICES = (
 _ROTATION = "7776000s"  # 90 days, CKV_GCP_43
 
 
-def services(component: Component, name: str, spec: GkeSpec) -> list[pulumi.Resource]:
+def services(component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec) -> list[pulumi.Resource]:
     """Switches on the services (APIs) that the cluster uses."""
     return [
         projects.Service(
@@ -40,7 +40,7 @@ def services(component: Component, name: str, spec: GkeSpec) -> list[pulumi.Reso
 
 
 def node_account(
-    component: Component, name: str, spec: GkeSpec, after: list[pulumi.Resource]
+    component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec, after: list[pulumi.Resource]
 ) -> tuple[serviceaccount.Account, list[pulumi.Resource]]:
     """The service account of the nodes with the least that they need, and its grants (CIS-1.6:5.2.1, CKV_GCP_49)."""
     account = serviceaccount.Account(
@@ -76,7 +76,7 @@ def node_account(
 
 
 def secrets_key(
-    component: Component, name: str, spec: GkeSpec, after: list[pulumi.Resource]
+    component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec, after: list[pulumi.Resource]
 ) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
     """The key that encrypts Kubernetes Secrets, and what must be there before it works (CIS-1.6:5.3.1)."""
     if spec.secrets_key is not None:
@@ -84,7 +84,7 @@ def secrets_key(
     # Google never deletes a key ring, and without the key no backup of the cluster can be read. So both outlive the
     # stack, and have no fixed name, which a second stack would find taken. A person destroys the key's versions when
     # nothing needs them any more: gcloud kms keys versions destroy.
-    kept = {"protect": spec.deletion_protection, "retain_on_delete": True}
+    kept = {"protect": spec.protected, "retain_on_delete": True}
     ring = kms.KeyRing(
         f"{name}-keys",
         project=spec.project,
@@ -115,6 +115,6 @@ def secrets_key(
     return key.id, [grant]
 
 
-def labels(spec: GkeSpec) -> dict[str, str]:
+def labels(spec: GkeSpec | GkeAutopilotSpec) -> dict[str, str]:
     """Labels of everything that is billed (CKV_GCP_21)."""
     return {**spec.labels, "managed-by": "pulumi"}

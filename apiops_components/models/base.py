@@ -112,6 +112,9 @@ class CheckedModel(Model):
     renamed: ClassVar[Mapping[str, str]] = {}
     """What fields were called in older versions of a vendor's format, and are called now."""
 
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Fields of a model beside this one that a writer may look for here, and why they are not."""
+
     def faults(self) -> Iterator[InitErrorDetails]:
         """Each broken rule as a `fault`; one that needs an invalid field ends the run quietly (see `told`)."""
         yield from ()
@@ -161,6 +164,8 @@ def _unknown_field(model: type[CheckedModel], item: Any) -> InitErrorDetails | N
         return None
     names = [field.alias or name for name, field in model.model_fields.items()]
     field = str(item["loc"][0])
+    if field in model.elsewhere:
+        return fault("schema/unknown-field", model.elsewhere[field], "leave it out", item["loc"], item["input"])
     import difflib  # noqa: PLC0415  (only errors need it; every import of a model would pay)
 
     near = [model.renamed[field]] if field in model.renamed else difflib.get_close_matches(field, names, 1)

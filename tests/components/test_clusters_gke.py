@@ -5,6 +5,7 @@ import yaml
 
 from apiops_components.components.gke import GkeCluster
 from apiops_components.errors import InvalidInput
+from apiops_components.models.cluster.hardening import FIXED
 from apiops_components.testing.pulumi import UNKNOWN, record
 
 SPEC = {
@@ -15,11 +16,19 @@ SPEC = {
 }
 CLUSTER = "gcp:container/cluster:Cluster"
 POOL = "gcp:container/nodePool:NodePool"
+DISKS = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/disks"
 AUTHORITY = base64.b64encode(b"certificate").decode()
+
+
+AUTOPILOT = {**SPEC, "kind": "gke-autopilot"}
 
 
 def recorded(**changes):
     return record(lambda: GkeCluster("prod", {**SPEC, **changes}))
+
+
+def without(*rules):
+    return {"exemptions": [{"rule": rule, "reason": "Shown in this test."} for rule in rules]}
 
 
 def cluster(**changes):
@@ -158,9 +167,13 @@ def test_the_whole_node_pool_is_hardened_by_default():
                 "recurrence": "FREQ=WEEKLY;BYDAY=TU,MO",
             },
         ),
-        ({"intranode_visibility": False}, "enableIntranodeVisibility", False),
+        ({"intranode_visibility": False, **without("intranode-visibility")}, "enableIntranodeVisibility", False),
         ({"encrypt_between_nodes": True}, "inTransitEncryptionConfig", "IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"),
-        ({"private_endpoint": False}, "privateClusterConfig.enablePrivateEndpoint", False),
+        (
+            {"private_endpoint": False, **without("private-endpoint")},
+            "privateClusterConfig.enablePrivateEndpoint",
+            False,
+        ),
         (
             {"network": {"control_plane_cidr": "172.20.0.16/28"}},
             "privateClusterConfig.masterIpv4CidrBlock",
@@ -177,10 +190,48 @@ def test_the_whole_node_pool_is_hardened_by_default():
             "authenticatorGroupsConfig.securityGroup",
             "gke-security-groups@acme.example",
         ),
-        ({"binary_authorization": False}, "binaryAuthorization.evaluationMode", "DISABLED"),
+        (
+            {"binary_authorization": False, **without("binary-authorization")},
+            "binaryAuthorization.evaluationMode",
+            "DISABLED",
+        ),
         ({"security_posture": "enterprise"}, "securityPostureConfig.mode", "ENTERPRISE"),
-        ({"vulnerability_scan": "disabled"}, "securityPostureConfig.vulnerabilityMode", "VULNERABILITY_DISABLED"),
+        (
+            {"vulnerability_scan": "disabled", **without("vulnerability-scan")},
+            "securityPostureConfig.vulnerabilityMode",
+            "VULNERABILITY_DISABLED",
+        ),
         ({"managed_prometheus": False}, "monitoringConfig.managedPrometheus.enabled", False),
+        ({"accelerated_patches": True}, "gkeAutoUpgradeConfig.patchMode", "ACCELERATED"),
+        (
+            {"upgrade_topic": "projects/p/topics/t"},
+            "notificationConfig.pubsub",
+            {"enabled": True, "topic": "projects/p/topics/t"},
+        ),
+        ({"fqdn_network_policies": True}, "enableFqdnNetworkPolicy", True),
+        ({"vertical_pod_autoscaling": True}, "verticalPodAutoscaling.enabled", True),
+        ({"secret_manager": True}, "secretManagerConfig.enabled", True),
+        ({"backup_agent": True}, "addonsConfig.gkeBackupAgentConfig.enabled", True),
+        ({"node_local_dns": False}, "addonsConfig.dnsCacheConfig.enabled", False),
+        ({"allow_replace": ["region"]}, "deletionProtection", False),
+        (
+            {
+                "maintenance": {
+                    "exclusions": [
+                        {"name": "year-end", "start": "2026-12-15T00:00:00Z", "end": "2027-01-05T00:00:00Z"},
+                    ]
+                }
+            },
+            "maintenancePolicy.maintenanceExclusions",
+            [
+                {
+                    "exclusionName": "year-end",
+                    "startTime": "2026-12-15T00:00:00Z",
+                    "endTime": "2027-01-05T00:00:00Z",
+                    "exclusionOptions": {"scope": "NO_MINOR_OR_NODE_UPGRADES"},
+                }
+            ],
+        ),
         (
             {"secrets_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
             "databaseEncryption.keyName",
@@ -205,10 +256,19 @@ def test_a_setting_of_the_cluster_arrives(changes, path, expected):
         ({"disk_type": "pd-ssd"}, "nodeConfig.diskType", "pd-ssd"),
         ({"spot": True}, "nodeConfig.spot", True),
         ({"secure_boot": False}, "nodeConfig.shieldedInstanceConfig.enableSecureBoot", False),
+        ({"max_surge": 3}, "upgradeSettings.maxSurge", 3),
+        ({"labels": {"disk": "fast"}}, "nodeConfig.labels", {"disk": "fast"}),
+        (
+            {"taints": [{"key": "only", "value": "batch", "effect": "prefer-no-schedule"}]},
+            "nodeConfig.taints",
+            [{"key": "only", "value": "batch", "effect": "PREFER_NO_SCHEDULE"}],
+        ),
+        ({"boot_disk_key": DISKS}, "nodeConfig.bootDiskKmsKey", DISKS),
     ],
 )
 def test_a_setting_of_the_nodes_arrives(changes, path, expected):
-    value = pool(node_pool=changes).inputs
+    open_boot = {} if changes.get("secure_boot", True) else without("secure-boot")
+    value = pool(node_pool=changes, **open_boot).inputs
     for key in path.split("."):
         value = value[key]
     assert value == expected
@@ -216,11 +276,87 @@ def test_a_setting_of_the_nodes_arrives(changes, path, expected):
 
 def test_a_pool_that_must_be_replaced_has_another_name_so_that_both_can_stand():
     names = [
-        pool(node_pool=changes).inputs["name"]
-        for changes in ({}, {"machine_type": "n2-standard-8"}, {"spot": True}, {"secure_boot": False})
+        pool(node_pool=changes, **rest).inputs["name"]
+        for changes, rest in (
+            ({}, {}),
+            ({"machine_type": "n2-standard-8"}, {}),
+            ({"spot": True}, {}),
+            ({"secure_boot": False}, without("secure-boot")),
+            ({"boot_disk_key": DISKS}, {}),
+        )
     ]
     assert names[0] == names[1]
-    assert len(set(names)) == 3
+    assert len(set(names)) == 4
+
+
+def test_more_pools_stand_beside_the_first():
+    recording = recorded(more_node_pools={"batch": {"spot": True, "taints": [{"key": "batch"}]}})
+    assert [(r.name, r.inputs["name"]) for r in recording.of_type(POOL)] == [
+        ("prod-pool", "nodes"),
+        ("prod-pool-batch", "batch-spot"),
+    ]
+
+
+def at(inputs, path):
+    """A value by its path; the last part may hold dots and dashes."""
+    for part in path.split("."):
+        inputs = inputs[part]
+    return inputs
+
+
+@pytest.mark.parametrize("fixed", FIXED, ids=lambda fixed: f"{fixed.on}.{fixed.argument}")
+def test_what_no_setting_relaxes_is_registered_as_the_report_says(fixed):
+    expected = fixed.value.format(project="acme-prod") if isinstance(fixed.value, str) else fixed.value
+    specs = [SPEC] if fixed.on != "cluster" else [SPEC, AUTOPILOT]
+    for spec in specs:
+        found = record(lambda spec=spec: GkeCluster("prod", spec)).one(POOL if fixed.on == "pool" else CLUSTER)
+        assert at(found.inputs, fixed.argument) == expected
+
+
+def test_autopilot_is_the_same_cluster_less_what_the_provider_refuses_there():
+    recording = record(lambda: GkeCluster("prod", AUTOPILOT))
+    inputs = recording.one(CLUSTER).inputs
+    refused = {
+        *("enableShieldedNodes", "networkPolicy", "removeDefaultNodePool", "initialNodeCount", "datapathProvider"),
+        *("enableIntranodeVisibility", "nodePoolDefaults", "nodeLocations"),
+    }
+    assert not refused & set(inputs)
+    assert set(inputs) - set(cluster().inputs) == {"enableAutopilot", "clusterAutoscaling", "nodePoolAutoConfig"}
+    assert set(cluster().inputs) - set(inputs) == refused - {"nodeLocations"}
+    assert inputs["enableAutopilot"] is True
+    assert set(inputs["addonsConfig"]) == {"httpLoadBalancing", "horizontalPodAutoscaling"}
+    assert inputs["nodePoolAutoConfig"] == {"nodeKubeletConfig": {"insecureKubeletReadonlyPortEnabled": "FALSE"}}
+    assert inputs["clusterAutoscaling"]["autoProvisioningDefaults"]["oauthScopes"]
+    assert not recording.of_type(POOL)
+
+
+def test_autopilot_comes_after_its_nodes_role_and_way_out_and_before_what_is_in_it():
+    recording = record(lambda: GkeCluster("prod", AUTOPILOT))
+    found = recording.one(CLUSTER)
+    needed = ("gcp:compute/routerNat:RouterNat", "gcp:projects/iAMMember:IAMMember")
+    assert {recording.one(kind).urn for kind in needed} <= set(found.dependencies)
+    assert found.urn in recording.one("pulumi:providers:kubernetes").dependencies
+
+
+def test_a_network_that_is_there_is_used_and_none_made():
+    given = {
+        "network": "projects/host/global/networks/shared",
+        "subnetwork": "projects/host/regions/europe-west1/subnetworks/gke",
+        "services_range": "svc",
+    }
+    recording = recorded(existing_network=given, network={"control_plane_cidr": "172.20.0.0/28"})
+    inputs = recording.one(CLUSTER).inputs
+    assert (inputs["network"], inputs["subnetwork"]) == (given["network"], given["subnetwork"])
+    assert inputs["ipAllocationPolicy"] == {
+        "clusterSecondaryRangeName": "pods",
+        "servicesSecondaryRangeName": "svc",
+        "stackType": "IPV4",
+    }
+    assert not [r for r in recording.resources if r.type.startswith("gcp:compute/")]
+
+
+def test_leave_to_replace_lifts_the_protection_of_the_engine_too():
+    assert not recorded(allow_replace=["region"]).one(CLUSTER).protect
 
 
 def test_the_network_is_the_clusters_own_with_flow_logs_and_a_way_out():
@@ -325,6 +461,7 @@ def test_everything_in_the_cluster_comes_after_the_nodes():
         ({"name": "acme-eu"}, True),
         ({"project": "acme-live"}, True),
         ({"region": "europe-west4"}, True),
+        ({"kind": "gke-autopilot"}, True),
         ({"network": {"control_plane_cidr": "172.20.0.0/28"}}, True),
         ({"network": {"nodes_cidr": "10.0.0.0/19"}}, False),
         ({"node_pool": {"max_nodes": 20}}, False),

@@ -1,4 +1,4 @@
-"""Where a platform runs: a cluster on this machine, one at Google, or one that is there already."""
+"""Where a platform runs: on this machine, at Google (Standard or Autopilot), or in a cluster that is there already."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import Field
 
 from apiops_components.models.cluster.existing import ExistingSpec
-from apiops_components.models.cluster.gke import (
+from apiops_components.models.cluster.gke import GkeAutopilotSpec, GkeSpec
+from apiops_components.models.cluster.gke_parts import (
     AuthorizedNetwork,
-    GkeSpec,
+    ExistingNetwork,
     MaintenanceWindow,
     NetworkSpec,
     NodePoolSpec,
@@ -19,7 +20,9 @@ from apiops_components.models.cluster.minikube import MinikubeSpec
 __all__ = [
     "AuthorizedNetwork",
     "Cluster",
+    "ExistingNetwork",
     "ExistingSpec",
+    "GkeAutopilotSpec",
     "GkeSpec",
     "MaintenanceWindow",
     "MinikubeSpec",
@@ -27,5 +30,5 @@ __all__ = [
     "NodePoolSpec",
 ]
 
-Cluster = Annotated[MinikubeSpec | GkeSpec | ExistingSpec, Field(discriminator="kind")]
-"""One of the three; ``kind`` says which."""
+Cluster = Annotated[MinikubeSpec | GkeSpec | GkeAutopilotSpec | ExistingSpec, Field(discriminator="kind")]
+"""One of the four; ``kind`` says which."""

@@ -10,9 +10,20 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import InitErrorDetails
 
-from apiops_components.models.base import Bool, CheckedModel, Cidr, Integer, Model, fault, matching, raise_faults
+from apiops_components.models.base import Bool, CheckedModel, Cidr, Integer, Model, Text, fault, matching, raise_faults
+from apiops_components.models.labels import LabelKey, Labels, LabelValue
 
-__all__ = ["AuthorizedNetwork", "MaintenanceWindow", "NetworkSpec", "NodePoolSpec", "is_private"]
+__all__ = [
+    "AuthorizedNetwork",
+    "ExistingNetwork",
+    "Key",
+    "MaintenanceExclusion",
+    "MaintenanceWindow",
+    "NetworkSpec",
+    "NodePoolSpec",
+    "Taint",
+    "is_private",
+]
 
 _PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _RESERVED = 4  # addresses that Google keeps of each subnet
@@ -34,6 +45,18 @@ def _ipv4(value: str) -> str:
 
 
 _Range = Annotated[Cidr, AfterValidator(_ipv4)]
+
+
+Key = Annotated[
+    str,
+    matching(
+        r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+",
+        300,
+        "gke/key",
+        "a key such as projects/P/locations/L/keyRings/R/cryptoKeys/K",
+    ),
+]
+"""Name of a key of Google's KMS."""
 
 
 class AuthorizedNetwork(Model):
@@ -91,8 +114,53 @@ class NetworkSpec(CheckedModel):
         return min(nodes - _RESERVED, pods // _PER_NODE)
 
 
+_NetworkLink = Annotated[
+    str,
+    matching(
+        r"projects/[^/]+/global/networks/[^/]+", 300, "gke/network", "a network such as projects/P/global/networks/N"
+    ),
+]
+_SubnetLink = Annotated[
+    str,
+    matching(
+        r"projects/[^/]+/regions/[^/]+/subnetworks/[^/]+",
+        300,
+        "gke/subnetwork",
+        "a subnetwork such as projects/P/regions/R/subnetworks/S",
+    ),
+]
+
+
+class ExistingNetwork(Model):
+    """A network that somebody else runs, such as one shared by a host project. Change of any field: replaced.
+
+    It must give private nodes a way out (Cloud NAT), log its flows (CIS-1.6:5.6.1) and let them reach Google's own
+    services; none of that can be seen from here.
+    """
+
+    network: _NetworkLink
+    """``projects/P/global/networks/N``."""
+    subnetwork: _SubnetLink
+    """``projects/P/regions/R/subnetworks/S``, in the cluster's region."""
+    pods_range: Text = "pods"
+    """Name of the subnetwork's secondary range for pods."""
+    services_range: Text = "services"
+    """Name of the subnetwork's secondary range for Services."""
+
+
+class Taint(Model):
+    """Keeps pods off the nodes of a pool unless they tolerate it."""
+
+    key: LabelKey
+    """What a toleration names."""
+    value: LabelValue = ""
+    """Its value."""
+    effect: Literal["no-schedule", "prefer-no-schedule", "no-execute"] = "no-schedule"
+    """What happens to pods that do not tolerate it."""
+
+
 class NodePoolSpec(CheckedModel):
-    """The nodes: shielded, of Container-Optimized OS, upgraded and repaired by Google (CIS-1.6:5.5.1 to 5.5.7)."""
+    """Nodes of one kind: shielded, of Container-Optimized OS, kept up by Google (CIS-1.6:5.5.1 to 5.5.7)."""
 
     machine_type: Annotated[
         str, matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", 63, "gke/machine-type", "a machine type such as e2-standard-4")
@@ -111,6 +179,15 @@ class NodePoolSpec(CheckedModel):
     secure_boot: Bool = True
     """Only signed software boots (CIS-1.6:5.5.7, CKV_GCP_68); off only for drivers without signature. Change: a new
     pool takes over."""
+    boot_disk_key: Key | None = None
+    """KMS key, in the region, that encrypts the boot disks (CIS-1.6:5.9.2); the service agent of Compute Engine must be
+    allowed to use it. Google's own keys by default. Change: a new pool takes over."""
+    max_surge: Annotated[Integer, Field(ge=1, le=20)] = 1
+    """Nodes that an upgrade adds at a time; none is taken away before its successor stands."""
+    labels: Labels = Field(default_factory=dict)
+    """Kubernetes labels of the nodes."""
+    taints: tuple[Taint, ...] = ()
+    """Keep other pods off."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         if self.min_nodes > self.max_nodes:
@@ -122,6 +199,34 @@ class NodePoolSpec(CheckedModel):
             )
 
 
+_Moment = Annotated[
+    str,
+    matching(
+        r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ",
+        20,
+        "gke/moment",
+        "a moment in UTC such as 2026-12-20T00:00:00Z",
+    ),
+]
+
+
+class MaintenanceExclusion(CheckedModel):
+    """A time without upgrades, such as the weeks before a holiday."""
+
+    name: Text
+    """Unique in the cluster."""
+    start: _Moment
+    """First moment, UTC."""
+    end: _Moment
+    """Last moment, UTC."""
+    scope: Literal["no-upgrades", "no-minor-upgrades", "no-minor-or-node-upgrades"] = "no-minor-or-node-upgrades"
+    """What waits. ``no-upgrades`` holds back security patches too, so GKE allows it for at most 30 days."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        if self.start >= self.end:  # of one fixed form, so the order of the texts is that of the moments
+            yield fault("gke/maintenance", f"{self.end} is not after the start {self.start}", "", ["end"])
+
+
 class MaintenanceWindow(CheckedModel):
     """Hours of the week, in UTC, in which Google may upgrade."""
 
@@ -131,11 +236,17 @@ class MaintenanceWindow(CheckedModel):
     """When it starts, UTC."""
     hours: Annotated[Integer, Field(ge=4, le=24)] = 6
     """How long it lasts; GKE counts only windows of at least 4 hours."""
+    exclusions: Annotated[tuple[MaintenanceExclusion, ...], Field(max_length=20)] = ()
+    """Times without upgrades; at most 20, each with a name of its own."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         for position, day in enumerate(self.days):
             if day in self.days[:position]:
                 yield fault("gke/maintenance", f"{day} is listed twice", "", ["days", position])
+        names = [exclusion.name for exclusion in self.exclusions]
+        for position, name in enumerate(names):
+            if name in names[:position]:
+                yield fault("gke/maintenance", f"{name!r} is there twice", "", ["exclusions", position, "name"])
         total = len(set(self.days)) * self.hours * _WEEKS_IN_32_DAYS
         if total < _HOURS_IN_32_DAYS:
             yield fault(
