@@ -21,3 +21,18 @@ NGROK_CRDS_CHART = "0.4.0"
 
 KUBECTL_IMAGE = "1.36.0"
 """Tag of the image with a shell and kubectl that drains ngrok before its operator is uninstalled."""
+
+SANDBOX_ETCD = "3.6.8"
+"""etcd of the sandbox."""
+
+SANDBOX_KUBERNETES = "1.36.3"
+"""API server, controller manager and scheduler of the sandbox."""
+
+SANDBOX_KWOK = "0.8.0"
+"""kwok of the sandbox: nodes and pods that become ready without containers."""
+
+SANDBOX_ARGOCD = "3.5.7"
+"""Argo CD of the sandbox, and its definitions."""
+
+SANDBOX_MINIREDIS = "2.40.0"
+"""What stands in for redis in the sandbox where there is no ``redis-server``."""

@@ -25,6 +25,7 @@ class _LazyGroup(click.Group):
         "hardening": "Report what hardens an environment's cluster, rule by rule.",
         "preview": "Run the whole Pulumi program in process and show what it holds.",
         "render": "Print or write every Kubernetes manifest of an environment.",
+        "sandbox": "Run a local control plane and deploy to it.",
         "schema": "Print the JSON Schema of a model, for editors.",
         "validate": "Check manifests and traffic policies written by anyone.",
     }

@@ -133,6 +133,7 @@ LAYERS = [
     ("guardrails",),
     ("project", "validation", "delivery", "integrations"),
     ("components",),
+    ("sandbox",),
     ("testing", "cli"),
 ]
 LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}

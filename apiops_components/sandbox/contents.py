@@ -1,0 +1,77 @@
+"""What a sandbox holds from the start: definitions, nodes, what Argo CD needs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from apiops_components.errors import NotRunnable, Problem
+from apiops_components.sandbox import definitions
+from apiops_components.sandbox.argocd import argocd_settings, redis_configuration
+from apiops_components.sandbox.certificates import write_private
+from apiops_components.sandbox.folders import Folder
+from apiops_components.sandbox.kube import Cluster, Refused, wait_for
+from apiops_components.sandbox.nodes import node_status, nodes
+from apiops_components.sandbox.plan import State
+
+__all__ = ["install", "nodes_ready", "served"]
+
+_CRD = "CustomResourceDefinition"
+
+
+def install(state: State, folder: Folder, cluster: Cluster) -> None:
+    """Applies it, again where it is there already.
+
+    Raises:
+        Refused: The server refused an object.
+        NotRunnable: A definition does not become usable.
+    """
+    objects = [item for path in state.definitions for item in definitions.read(Path(path))]
+    crds = [item for item in objects if item["kind"] == _CRD]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(cluster.apply, objects))
+    if not wait_for(lambda: served(cluster, crds), seconds=60, pause=0.1):
+        raise NotRunnable(Problem("definitions are not usable after 60 s", code="sandbox/crds"))
+    if state.full:
+        _install_argocd(state, folder, cluster)
+        for node in nodes():
+            cluster.apply(node)
+            cluster.merge(node, node_status(), below="status")
+
+
+def _install_argocd(state: State, folder: Folder, cluster: Cluster) -> None:
+    file = folder.root / "passwords"
+    if not file.is_file():
+        write_private(file, f"{secrets.token_hex(16)} {secrets.token_hex(16)}".encode())
+    server_key, redis_password = file.read_text().split()
+    for item in argocd_settings(server_key, redis_password):
+        cluster.apply(item)
+    write_private(folder.root / "redis.conf", redis_configuration(state.ports["redis"], redis_password).encode())
+
+
+def served(cluster: Cluster, definitions: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the server serves every kind of these definitions."""
+    try:
+        for spec in (item["spec"] for item in definitions):
+            for version in spec["versions"]:
+                if version["served"]:
+                    resource = cluster.resource(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+                    # A kind is listed a moment before its store is there.
+                    cluster.request("GET", resource.path(), query={"limit": "1"})
+    except Refused:
+        return False
+    return True
+
+
+def nodes_ready(cluster: Cluster) -> bool:
+    """Whether every node is ready."""
+    found = cluster.list("v1", "Node")
+    return bool(found) and all(_condition(node, "Ready") for node in found)
+
+
+def _condition(item: Mapping[str, Any], kind: str) -> bool:
+    conditions = (item.get("status") or {}).get("conditions") or []
+    return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
