@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     )
     from apiops_components.models.policy.factories.rules import Policy, rule, secret
     from apiops_components.models.probe import HttpProbe, TcpProbe
+    from apiops_components.models.requests import SmokeTests
     from apiops_components.models.route import Backend, Route
     from apiops_components.models.workload import Autoscale, Workload
     from apiops_components.project import Project
@@ -177,6 +178,7 @@ _MODULES = {
     "models.policy.factories.limits": "circuit_breaker owasp_request owasp_response rate_limit",
     "models.policy.factories.rules": "Policy rule secret",
     "models.probe": "HttpProbe TcpProbe",
+    "models.requests": "SmokeTests",
     "models.route": "Backend Route",
     "models.workload": "Autoscale Workload",
     "project": "Project",
@@ -262,6 +264,7 @@ __all__ = [
     "Rule",
     "Saml",
     "SetVars",
+    "SmokeTests",
     "SseFindReplace",
     "TcpProbe",
     "Team",

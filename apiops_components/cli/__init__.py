@@ -21,12 +21,15 @@ class _LazyGroup(click.Group):
 
     summaries: ClassVar[dict[str, str]] = {
         "check": "Check the guardrails over an environment.",
+        "comment": "Post or update the one preview comment of a merge request.",
         "explain": "Print the documentation of a model, an action or a field.",
+        "gitlab": "List, verify and revoke tokens of test runs; renew dates; set a commit's status.",
         "hardening": "Report what hardens an environment's cluster, rule by rule.",
         "preview": "Run the whole Pulumi program in process and show what it holds.",
         "render": "Print or write every Kubernetes manifest of an environment.",
         "sandbox": "Run a local control plane and deploy to it.",
         "schema": "Print the JSON Schema of a model, for editors.",
+        "smoke": "Send requests as several users, and compare the answers.",
         "validate": "Check manifests and traffic policies written by anyone.",
     }
 
@@ -49,7 +52,7 @@ class _LazyGroup(click.Group):
 def _group() -> None:
     """APIs run as code: typed Python in Git becomes a previewed, guarded, deployed platform.
 
-    Run it inside a project, a folder with a Pulumi.yaml. Nothing here touches a network, a cluster or a cloud.
+    Run it inside a project, a folder with a Pulumi.yaml. Only comment, gitlab, sandbox and smoke touch a network.
 
     \b
       apiopsctl check --env prod                  do the guardrails hold?

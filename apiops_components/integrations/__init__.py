@@ -1,0 +1,1 @@
+"""Clients of services outside: HTTP with bounds, and what is built on it."""
