@@ -15,12 +15,13 @@ import json
 import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import yaml
 
+from apiops_components.block import blocks
 from apiops_components.emitter import dump, dump_all, escape
 from apiops_components.errors import NotRunnable, Problem, format_path
 from apiops_components.scalars import key_text, scalar
@@ -42,12 +43,14 @@ class Document:
         file: Where it was read from.
         index: Its number in that file, from 0.
         lines: Field path to line number, from 1.
+        most: It holds at most so many values, those that aliases repeat counted again; None where nobody counted.
     """
 
     value: Any
     file: str
     index: int
     lines: Mapping[str, int]
+    most: int | None = field(default=None, compare=False)
 
     def line(self, path: str) -> int:
         """The line of a field, or of the nearest enclosing one that is there."""
@@ -65,14 +68,25 @@ def load_all(text: str | bytes, file: str = "") -> Iterator[Document]:
     """
     try:
         content = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        readable = _without_what_only_json_may(content)
+        index = read = 0
+        for block in blocks(content):
+            if block.value is not None:
+                lines = _Lines(content, _Mark(block.start, block.line), block.end)
+                yield Document(block.value, file, index, lines, block.most)
+                index += 1
+            read = block.end
+        if read == len(content):
+            return
+        # Empty lines for what has been read: the lines of the rest are still those of the whole.
+        rest = "\n" * content.count("\n", 0, read) + content[read:] if read else content
+        readable = _without_what_only_json_may(rest)
         counted = readable.removeprefix("\ufeff")  # the parser does not count it
-        index = 0
         for start, event in _document_starts(loader := _LOADER(readable)):
             composer = _Composer(loader.get_event)
             value = composer.document(event)
             if value is not None:
-                yield Document(value, file, index, _Lines(counted, start, composer.last.end_mark.index))
+                lines = _Lines(counted, start, composer.last.end_mark.index)
+                yield Document(value, file, index, lines, composer.count)
                 index += 1
     except UnicodeError as error:
         raise NotRunnable(_not_unicode(error, file)) from None
@@ -100,6 +114,15 @@ def _document_starts(loader: Any) -> Iterator[tuple[Any, Any]]:
                 message = "Kubernetes' parser refuses every version but 1.1 in a %YAML line"
                 raise _NotRead(event, message, "", "leave the line out")
             yield event.start_mark, loader.get_event()
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where a document starts, as the parser's own mark says it."""
+
+    index: int
+    line: int
+    column: int = 0
 
 
 class _Lines(Mapping[str, int]):
@@ -160,7 +183,8 @@ class _Composer:
         self._take = take
         self._lines = lines
         self._anchors: dict[str, tuple[Any, _Extent]] = {}
-        self._nodes = 0
+        self.count = 0
+        """Values so far, those that aliases repeat counted again."""
         self._deepest = 0
 
     def document(self, event: Any) -> Any:
@@ -176,7 +200,7 @@ class _Composer:
         kind = type(event)
         if kind is yaml.AliasEvent:
             return self._alias(event, depth)
-        before, above, self._deepest = self._nodes, self._deepest, depth
+        before, above, self._deepest = self.count, self._deepest, depth
         if kind is yaml.ScalarEvent:
             value = _scalar(event)
         elif event.tag not in _COLLECTION_TAGS:
@@ -184,9 +208,9 @@ class _Composer:
         else:
             self._deepest = depth + 1
             value = self._sequence(place, depth) if kind is yaml.SequenceStartEvent else self._mapping(place, depth)
-        self._count(event, 1)
+        self._add(event, 1)
         if event.anchor:
-            self._anchors[event.anchor] = (value, _Extent(self._nodes - before, self._deepest - depth))
+            self._anchors[event.anchor] = (value, _Extent(self.count - before, self._deepest - depth))
         self._deepest = max(self._deepest, above)
         return value
 
@@ -197,12 +221,12 @@ class _Composer:
         if depth + extent.depth > _MAX_DEPTH:
             raise _NotRead(event, f"nested deeper than {_MAX_DEPTH} levels, aliases counted")
         self._deepest = max(self._deepest, depth + extent.depth)
-        self._count(event, extent.nodes)
+        self._add(event, extent.nodes)
         return value
 
-    def _count(self, event: Any, nodes: int) -> None:
-        self._nodes += nodes
-        if self._nodes > _MAX_NODES:
+    def _add(self, event: Any, nodes: int) -> None:
+        self.count += nodes
+        if self.count > _MAX_NODES:
             raise _NotRead(event, f"more than {_MAX_NODES} values, aliases counted")
 
     def _sequence(self, place: _Place, depth: int) -> list[Any]:
@@ -238,11 +262,11 @@ class _Composer:
                 lines[_path((place, key))] = _line(event)
             event = take()
             if usual and type(event) is yaml.ScalarEvent and event.tag is None and event.anchor is None:
-                self._nodes += 1
+                self.count += 1
                 value = event.value if event.style else scalar(event.value)
                 mapping[key] = value if type(value) is not float else _scalar(event)
-                if self._nodes > _MAX_NODES:
-                    self._count(event, 0)
+                if self.count > _MAX_NODES:
+                    self._add(event, 0)
             else:
                 mapping[key] = self._node(event, (place, key), depth + 1)
         self.last = event

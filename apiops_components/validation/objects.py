@@ -42,7 +42,7 @@ def validate(
     """
     value = document.value
     if as_ == "traffic-policy" or _is_policy(value):
-        problems, warnings = ((_TOO_LARGE,), ()) if is_larger(value, _MAX_VALUES) else check_policy(value)
+        problems, warnings = ((_TOO_LARGE,), ()) if _is_too_large(value, document) else check_policy(value)
         status: Literal["valid", "invalid"] = "invalid" if problems else "valid"
         yield _placed(
             Result(document.file, document.index, None, "TrafficPolicy", None, None, status, problems, warnings),
@@ -61,6 +61,11 @@ _TOO_LARGE = Problem(
     code="object/size",
     hint="make several objects of it",
 )
+
+
+def _is_too_large(value: Any, document: Document) -> bool:
+    # Who read the document has counted all of it already.
+    return (document.most is None or document.most > _MAX_VALUES) and is_larger(value, _MAX_VALUES)
 
 
 def _is_policy(value: Any) -> bool:
@@ -106,7 +111,7 @@ def _object(value: Any, document: Document, definitions: Definitions | None) -> 
     )
     if not (api_version and kind and isinstance(api_version, str) and isinstance(kind, str)):
         return replace(result, status="invalid", problems=tuple(_unnamed(value)))
-    if is_larger(value, _MAX_VALUES):
+    if _is_too_large(value, document):
         return replace(result, status="invalid", problems=(_TOO_LARGE,))
     group, version = _split(api_version)
     own = kinds.check(value, group, version, kind) if kinds.is_known(group, version, kind) else None

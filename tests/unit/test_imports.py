@@ -126,6 +126,7 @@ def test_hypothesis_is_imported_by_the_strategies_alone():
 # Each may import itself and what stands before it.
 LAYERS = [
     ("versions", "errors", "extras", "scalars", "emitter", "importing"),
+    ("block",),
     ("documents",),
     ("models",),
     ("render",),
