@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from apiops_components.cli.comparing import limit_option, print_lines, show, write_text
+from apiops_components.cli.comparing import rendered as rendered_change
 from apiops_components.cli.options import no_color_option, project_option, team_option
 from apiops_components.cli.output import show_warnings
 from apiops_components.errors import NotRunnable, Problem
@@ -21,17 +23,6 @@ if TYPE_CHECKING:
 Annotate = Callable[["Project", str], "Annotations"]
 """What is known of an environment beside its resources: findings of the guardrails, routes, policies, owners."""
 
-_STYLES = {
-    "title": "bold",
-    "component": "bold cyan",
-    "type": "cyan",
-    "name": "",
-    "note": "dim",
-    "good": "green",
-    "broken": "bold red",
-    "waived": "yellow",
-}
-
 
 @click.command("preview")
 @project_option
@@ -41,29 +32,68 @@ _STYLES = {
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to FILE instead of stdout.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the HTML report to FILE.")
+@click.option("--base", metavar="REV", help="Show what is different from this Git revision instead.")
+@click.option("--exit-code", is_flag=True, help="With --base: exit 1 for any difference.")
+@limit_option
 @team_option
 @no_color_option
 def command(
-    project: Project, environments: tuple[str, ...], form: str, out: Path | None, report: Path | None, team: str | None
+    project: Project,
+    environments: tuple[str, ...],
+    form: str,
+    out: Path | None,
+    report: Path | None,
+    base: str | None,
+    exit_code: bool,
+    limit: int,
+    team: str | None,
 ) -> int:
     """Run the Pulumi programs of a project in this process, and show every resource that they hold.
 
     It needs no pulumi program, no cloud and no cluster. Values that exist only after deployment show as <unknown>,
     secrets as <secret>. Exit 1 where a guardrail is broken.
+
+    With --base, the difference to a Git revision: each object and resource that is created, changed, replaced or
+    deleted, by team, owner and component, with its fields; and what the guardrails say before and after. The revision
+    is described and run by its own code, with this version of apiopsctl. Exit 1 where a guardrail is newly broken.
     """
     if team is not None:
         project = project.of_team(team)
+    if base is not None:
+        return _changes(project, environments, base, form, out, report, limit, exit_code=exit_code)
     if not project.environments:
         raise NotRunnable(Problem(f"there is no Pulumi.<env>.yaml in {project.config_dir}", code="project/environment"))
     made = previewed(project, environments or project.environments, annotate=annotated, progress=True)
     _show_warnings(made)
     if report is not None:
-        _write(rendered(made, "html"), report)
+        write_text(rendered(made, "html"), report)
     if out is None and form == "text" and sys.stdout.isatty() and click.get_current_context().color is not False:
-        _print_coloured(made)
+        from apiops_components.delivery.preview_text import lines  # noqa: PLC0415
+
+        print_lines(lines(made))
     else:
-        _write(rendered(made, form), out)
+        write_text(rendered(made, form), out)
     return 1 if made.failed else 0
+
+
+def _changes(
+    project: Project,
+    environments: tuple[str, ...],
+    base: str,
+    form: str,
+    out: Path | None,
+    report: Path | None,
+    limit: int,
+    *,
+    exit_code: bool,
+) -> int:
+    from apiops_components.components.changes import changes_since  # noqa: PLC0415  (loads pulumi)
+
+    comparison = changes_since(project, base, environments)
+    if report is not None:
+        write_text(rendered_change(comparison, "html", limit), report)
+    show(comparison, form, out, limit)
+    return 1 if comparison.broken or (exit_code and comparison.different) else 0
 
 
 def annotated(project: Project, env: str) -> Annotations:
@@ -115,25 +145,6 @@ def _show_warnings(made: Preview) -> None:
                 if diagnostic.severity == "warning":
                     about = f" ({diagnostic.urn})" if diagnostic.urn else ""
                     click.echo(f"warning: {environment.name}: {diagnostic.message}{about}", err=True)
-
-
-def _write(text: str, out: Path | None) -> None:
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-
-
-def _print_coloured(made: Preview) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    from apiops_components.delivery.preview_text import lines  # noqa: PLC0415
-
-    console = Console(highlight=False)
-    for line in lines(made):
-        console.print(Text.assemble(*((text, _STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
 
 
 def _with_progress(environments: tuple[str, ...], *, shown: bool) -> Iterable[str]:

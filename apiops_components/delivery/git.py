@@ -120,7 +120,11 @@ class Repository:
 
     def path(self, place: Path) -> str:
         """A place in the work tree as Git names it; empty for all of it."""
-        relative = place.resolve().relative_to(self.root.resolve()).as_posix()
+        try:
+            relative = place.resolve().relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            message = f"is outside of the repository {self.root}"
+            raise NotRunnable(Problem(message, file=str(place), code="git/path")) from None
         return "" if relative == "." else relative
 
     def files(self, commit: str, folder: str) -> dict[str, str]:

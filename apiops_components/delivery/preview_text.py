@@ -16,7 +16,18 @@ from apiops_components.delivery.preview import (
 from apiops_components.delivery.recording import RecordedResource
 from apiops_components.guardrails.finding import Finding
 
-__all__ = ["Line", "lines", "markdown", "plain", "raw_counted"]
+__all__ = [
+    "Line",
+    "cell",
+    "code",
+    "fenced",
+    "findings_table",
+    "lines",
+    "markdown",
+    "notes_of",
+    "plain",
+    "raw_counted",
+]
 
 Line = tuple[tuple[str, str], ...]
 """Pieces of text, each with the name of its style: ``title``, ``type``, ``name``, ``note``, ``broken`` … or none."""
@@ -143,17 +154,16 @@ def _short(value: Any) -> str:
 
 def markdown(preview: Preview) -> str:
     """Tables and folded trees, for a comment on a change."""
-    parts = [f"## Preview of `{_code(preview.project)}`", _summary_table(preview)]
+    parts = [f"## Preview of `{code(preview.project)}`", _summary_table(preview)]
     for environment in preview.environments:
-        parts.append(f"### {_cell(environment.name)}")
+        parts.append(f"### {cell(environment.name)}")
         if environment.findings:
-            parts.append(_findings_table(environment.findings))
+            parts.append(findings_table(environment.findings))
         if raw := environment.known.raw_actions:
             parts.append(f"**{raw_counted(raw)}**")
         text = "".join("".join(piece for piece, _ in line) + "\n" for line in _programs(environment))
         summary = _counted(count(environment.resources))
-        fence = "`" * max(3, _longest_run(text) + 1)
-        parts.append(f"<details><summary>{summary}</summary>\n\n{fence}text\n{text}{fence}\n\n</details>")
+        parts.append(f"<details><summary>{summary}</summary>\n\n{fenced(text, 'text')}\n\n</details>")
     return "\n\n".join(parts) + "\n"
 
 
@@ -167,28 +177,36 @@ def _summary_table(preview: Preview) -> str:
     for environment in preview.environments:
         counts = count(environment.resources)
         result = _verdict(environment.findings) if environment.checked else "not checked"
-        rows.append(f"| {_cell(environment.name)} | {counts['resources']} | {counts['components']} | {result} |")
+        rows.append(f"| {cell(environment.name)} | {counts['resources']} | {counts['components']} | {result} |")
     return "\n".join(rows)
 
 
-def _findings_table(findings: tuple[Finding, ...]) -> str:
+def findings_table(findings: tuple[Finding, ...]) -> str:
+    """What guardrails found, a row each."""
     rows = ["| | guardrail | what | owner | |", "|---|---|---|---|---|"]
     for finding in findings:
         where = f"{finding.subject}: {finding.path}" if finding.path else finding.subject
-        said = [_cell(finding.message), *(f"{label}: {_cell(text)}" for label, text in _more(finding))]
+        said = [cell(finding.message), *(f"{label}: {cell(text)}" for label, text in _more(finding))]
         cells = ("waived" if finding.waived else "broken", finding.guardrail, where, finding.owner)
-        rows.append("| " + " | ".join([*map(_cell, cells), "<br>".join(said)]) + " |")
+        rows.append("| " + " | ".join([*map(cell, cells), "<br>".join(said)]) + " |")
     return "\n".join(rows)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that no Markdown or HTML in it can leave its cell with."""
     escaped = "".join(f"\\{letter}" if letter in "\\`*_{}[]()#+!|~" else letter for letter in " ".join(text.split()))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """Text that no backtick in it can leave its span with."""
     return " ".join(text.replace("`", "'").split())
+
+
+def fenced(text: str, language: str) -> str:
+    """A block of code that nothing in it can end; the text ends its last line."""
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}{language}\n{text}{fence}"
 
 
 def _longest_run(text: str) -> int:

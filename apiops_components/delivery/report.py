@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 from typing import Any
 
 from apiops_components.delivery.markup import Markup, el, join
+from apiops_components.delivery.page import finding_block, page, table
 from apiops_components.delivery.preview import (
     EnvironmentPreview,
     Node,
@@ -24,7 +21,6 @@ from apiops_components.delivery.preview import (
 )
 from apiops_components.delivery.preview_text import notes_of, raw_counted
 from apiops_components.documents import dump
-from apiops_components.guardrails.finding import Finding
 
 __all__ = ["html"]
 
@@ -33,44 +29,17 @@ _APPLIED_BY = {"pulumi": "Pulumi", "gitops": "Argo CD"}
 
 def html(preview: Preview) -> str:
     """The report; the same preview gives the same bytes."""
-    style, script = Markup(_asset("report.css")), Markup(_asset("report.js"))
-    # Nothing may be loaded from anywhere, and no script run but the one here, whatever a name or a value holds.
-    policy = f"default-src 'none'; style-src 'sha256-{_digest(style)}'; script-src 'sha256-{_digest(script)}'"
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=policy),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("title", f"Preview of {preview.project}"),
-        el("style", style),
-    )
-    body = el(
-        "body",
-        _header(preview),
-        el("main", _overview(preview), *(_environment(environment) for environment in preview.environments)),
-        el("footer", "Made by apiopsctl preview, in process: nothing was deployed, and no cloud or cluster was asked."),
-        el("script", script),
-    )
-    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
-
-
-@cache
-def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest()).decode()
-
-
-def _header(preview: Preview) -> Markup:
     links = [
         el("a", environment.name, href=f"#{_id(environment)}", class_="broken" if environment.failed else None)
         for environment in preview.environments
     ]
-    search = el("input", type="search", id="filter", placeholder="Filter", aria_label="Filter", hidden=True)
-    return el("header", el("h1", preview.project), el("nav", el("a", "Overview", href="#overview"), *links), search)
+    return page(
+        f"Preview of {preview.project}",
+        preview.project,
+        links,
+        [_overview(preview), *map(_environment, preview.environments)],
+        "Made by apiopsctl preview, in process: nothing was deployed, and no cloud or cluster was asked.",
+    )
 
 
 # --- overview --------------------------------------------------------------------------------------------------------
@@ -93,7 +62,7 @@ def _overview(preview: Preview) -> Markup:
                 known.owner,
             )
         )
-    return el("section", el("h2", "Overview"), _table(columns, rows), id="overview")
+    return el("section", el("h2", "Overview"), table(columns, rows), id="overview")
 
 
 def _verdict(environment: EnvironmentPreview) -> Markup:
@@ -145,29 +114,7 @@ def _findings(environment: EnvironmentPreview) -> Markup:
         return el("p", "Not checked: the project does not describe itself.", class_="note")
     if not environment.findings:
         return el("p", "All guardrails hold, without a waiver.", class_="note")
-    return el("div", *map(_finding, environment.findings), class_="findings")
-
-
-def _finding(finding: Finding) -> Markup:
-    facts = [
-        ("owner", finding.owner),
-        ("place", finding.path),
-        ("gets through", el("code", finding.request) if finding.request else ""),
-        ("waived", finding.waived),
-        ("fix", "" if finding.waived else finding.hint),
-    ]
-    return el(
-        "article",
-        el("h4", el("span", finding.guardrail, class_=f"badge {_mark(finding)}"), " ", finding.subject),
-        el("p", finding.message),
-        el("dl", *(join(el("dt", name), el("dd", value)) for name, value in facts if value)),
-        class_=f"finding {_mark(finding)}",
-        data_row=True,
-    )
-
-
-def _mark(finding: Finding) -> str:
-    return "waived" if finding.waived else "broken"
+    return el("div", *map(finding_block, environment.findings), class_="findings")
 
 
 def _routes(routes: Sequence[RouteRow]) -> Markup:
@@ -185,7 +132,7 @@ def _routes(routes: Sequence[RouteRow]) -> Markup:
         )
         for route in routes
     ]
-    return _table(columns, rows) if rows else el("p", "No routes.", class_="note")
+    return table(columns, rows) if rows else el("p", "No routes.", class_="note")
 
 
 def _policies(policies: Sequence[PolicyRow]) -> Markup:
@@ -238,10 +185,10 @@ def _owners(environment: EnvironmentPreview) -> Markup:
     rows += [(team.name, team.owner, team.namespace, *_applied(counted, team.name)) for team in known.teams]
     columns = ("Team", "Owner", "Namespace", "Applied by Pulumi", "Applied by Argo CD")
     if not known.objects:
-        return _table(columns, rows)
+        return table(columns, rows)
     listed = sorted(known.objects, key=lambda item: (item.team, item.applied_by, item.kind, item.namespace, item.name))
     summary = el("summary", f"All {len(listed)} Kubernetes objects")
-    return join(_table(columns, rows), el("details", summary, _objects(listed)))
+    return join(table(columns, rows), el("details", summary, _objects(listed)))
 
 
 def _applied(counted: Mapping[Any, int], team: str) -> tuple[int, int]:
@@ -261,7 +208,7 @@ def _objects(objects: Iterable[OwnedObject]) -> Markup:
         )
         for item in objects
     ]
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 # --- resources -------------------------------------------------------------------------------------------------------
@@ -315,16 +262,6 @@ def _yaml(value: object) -> Markup:
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------------
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
-    head = el("thead", el("tr", *(el("th", title, scope="col") for title in columns)))
-    body = el("tbody", *(el("tr", *(_cell(cell) for cell in row), data_row=True) for row in rows))
-    return el("div", el("table", head, body), class_="scroll")
-
-
-def _cell(value: object) -> Markup:
-    return el("td", value, class_="number" if isinstance(value, int) else None)
 
 
 def _id(environment: EnvironmentPreview) -> str:
