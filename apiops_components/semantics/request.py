@@ -173,7 +173,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _HOST = re.compile(r"(?=.{1,254}$)[a-z0-9_]([-a-z0-9_]{0,62})?(\.[a-z0-9_]([-a-z0-9_]{0,62})?)*\.?")
 _URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
-_NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NO_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _HIGHEST_PORT = 65535
 _Authority = tuple[str, int]

@@ -12,16 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from apiops_components.documents import Document
 from apiops_components.errors import InvalidInput, Problem, problems_of
 from apiops_components.models.base import KubernetesModel
 from apiops_components.models.gateway import Gateway, GatewayClass, LabelSelector
+from apiops_components.models.grant import ReferenceGrant
 from apiops_components.models.policy.document import TrafficPolicy
 from apiops_components.models.route import HttpRoute
 
-__all__ = ["GROUP", "Object", "ReferenceGrant", "Resources", "Service", "ServicePort", "selects"]
+__all__ = ["GROUP", "Object", "Resources", "Service", "ServicePort", "selects"]
 
 GROUP = "gateway.networking.k8s.io"
 """API group of the Gateway API."""
@@ -86,27 +87,6 @@ class Service(_Part):
     """ClusterIP by default."""
     ports: tuple[ServicePort, ...] = ()
     """Its ports."""
-
-
-class _From(_Part):
-    group: str
-    kind: str
-    namespace: str
-
-
-class _To(_Part):
-    group: str
-    kind: str
-    name: str | None = None
-
-
-class ReferenceGrant(_Part):
-    """``spec`` of a ReferenceGrant: who may refer to objects of the grant's namespace."""
-
-    from_: tuple[_From, ...] = Field(alias="from")
-    """Who may refer."""
-    to: tuple[_To, ...]
-    """To what."""
 
 
 class _Nothing(_Part):
