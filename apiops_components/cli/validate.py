@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -41,11 +42,16 @@ if TYPE_CHECKING:
 def command(paths: tuple[str, ...], form: str, as_: Any, crds: tuple[str, ...]) -> int:
     """Check manifests and traffic-policy documents written by anyone.
 
+    Each document is checked by itself, and against the others of the run: routes against the Gateways, Services,
+    policies and grants that they refer to, and against each other. Something that is not there is only reported where
+    the input holds others of its kind in its namespace.
+
     PATH is a file of YAML or JSON with any number of documents, a folder (walked for .yaml, .yml and .json), or - for
     stdin. Checked are the kinds of the Gateway API, ngrok and Argo CD, Kubernetes' own, and those of --crd. Documents
     of another kind are skipped, and counted. Exit 1 where a document is invalid, 2 where a file could not be read.
     """
     from apiops_components.validation.stream import check_files  # noqa: PLC0415
+    from apiops_components.validation.together import check_together  # noqa: PLC0415
 
     # Nothing here makes cycles, and walking over all that was found costs more than all else.
     gc.collect()
@@ -53,11 +59,16 @@ def command(paths: tuple[str, ...], form: str, as_: Any, crds: tuple[str, ...]) 
     gc.set_threshold(100_000, 50, 100)
     results: list[Result] = []
     unreadable: list[Problem] = []
-    for checked in check_files(paths, as_, crds):
+    kept: dict[str, bytes] = {}
+    for checked in check_files(paths, as_, crds, kept):
         results += checked.results
         unreadable += checked.unreadable
         if form == "text":
             _print(checked.results)
+    for position, result in check_together(results, kept):
+        if form == "text":
+            _print([_only_new(result, results[position])])
+        results[position] = result
     if not (results or unreadable):
         unreadable.append(Problem("there is no document to check", file=", ".join(paths), code="file/empty"))
     count = Counter(result.status for result in results)
@@ -78,6 +89,12 @@ def command(paths: tuple[str, ...], form: str, as_: Any, crds: tuple[str, ...]) 
     if unreadable:
         return NotRunnable.exit_code
     return 1 if count["invalid"] else 0
+
+
+def _only_new(result: Result, known: Result) -> Result:
+    """What was found across documents, where the rest has been printed."""
+    problems, warnings = result.problems[len(known.problems) :], result.warnings[len(known.warnings) :]
+    return replace(result, problems=problems, warnings=warnings)
 
 
 def _json(result: Result) -> dict[str, Any]:

@@ -4,6 +4,9 @@ Kinds with a model (Gateway API, ngrok, Argo CD) are checked by it; Kubernetes' 
 in `versions.KUBERNETES` and the rules of its server that catch most; kinds of definitions that the user names
 (``--crd``) by these. Any other kind is *skipped*, counted and named: never silently passed.
 
+Documents of one run are checked against each other, too: `together`, with `references`, `attachment`, `conflicts` and
+`ngrok_gateways`; `objects_by_name` says when what is not there is missing.
+
 `result` (what is found), `objects` (what a document is), `metadata`, `kinds` and `modelled` (kinds with a model),
 `builtin` with `pods`, `workloads`, `services`, `others` (Kubernetes' own), `structure` (JSON Schema with good
 messages), `definitions` and `definition_rules` (CustomResourceDefinitions and their CEL).

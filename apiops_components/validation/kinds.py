@@ -44,7 +44,8 @@ def check(value: Mapping[str, Any], group: str, version: str, kind: str) -> Foun
 
 def misnamed(value: Mapping[str, Any], group: str, version: str, kind: str) -> Found | None:
     """A kind that is known, but not by this group or version: that, and what else is wrong; None for another kind."""
-    problem = _misnamed(group, version, kind)
+    own = MODELLED.get((group, kind))
+    problem = None if own is not None and version in own.unknown else _misnamed(group, version, kind)
     if problem is None:
         return None
     modelled = next((found for (_, name), found in MODELLED.items() if name == kind), None)
@@ -77,7 +78,7 @@ def names(group: str) -> list[str]:
 
 
 def _by(group: str) -> str:
-    if not _may_be_builtin(group):
+    if not _may_be_builtin(group) or any(found == group for found, _ in MODELLED):
         return ""
     from apiops_components.validation import builtin  # noqa: PLC0415
 

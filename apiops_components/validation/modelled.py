@@ -24,16 +24,19 @@ class Modelled(NamedTuple):
         model: ``module:Class`` below `apiops_components.models`.
         path: Of what the model describes.
         beside: Top-level fields that are a common slip, with the fix.
+        unknown: Versions that other definitions of the same kind serve; they are not known here.
     """
 
     versions: frozenset[str]
     model: str
     path: tuple[str, ...] = ("spec",)
     beside: Mapping[str, str] = {}
+    unknown: frozenset[str] = frozenset()
 
 
 _ALPHA = frozenset({"v1alpha1"})
 _FIRST = frozenset({"v1"})
+_EXPERIMENTAL = frozenset({"v1alpha2", "v1alpha3"})
 _STABLE = frozenset({"v1", "v1beta1"})
 _GATEWAY, _NGROK, _INGRESS, _ARGO = (
     "gateway.networking.k8s.io",
@@ -47,9 +50,9 @@ MODELLED: Mapping[tuple[str, str], Modelled] = {
     (_GATEWAY, "GatewayClass"): Modelled(_STABLE, "gateway:GatewayClass"),
     (_GATEWAY, "HTTPRoute"): Modelled(_STABLE, "route:HttpRoute"),
     (_GATEWAY, "ReferenceGrant"): Modelled(_STABLE, "grant:ReferenceGrant"),
-    (_GATEWAY, "GRPCRoute"): Modelled(_FIRST, "grpc_route:GrpcRoute"),
-    (_GATEWAY, "TLSRoute"): Modelled(_FIRST, "tls_route:TlsRoute"),
-    (_GATEWAY, "BackendTLSPolicy"): Modelled(_FIRST, "backend_tls:BackendTlsPolicy"),
+    (_GATEWAY, "GRPCRoute"): Modelled(_FIRST, "grpc_route:GrpcRoute", unknown=_EXPERIMENTAL),
+    (_GATEWAY, "TLSRoute"): Modelled(_FIRST, "tls_route:TlsRoute", unknown=_EXPERIMENTAL),
+    (_GATEWAY, "BackendTLSPolicy"): Modelled(_FIRST, "backend_tls:BackendTlsPolicy", unknown=_EXPERIMENTAL),
     (_GATEWAY, "ListenerSet"): Modelled(_FIRST, "gateway:ListenerSet"),
     (_NGROK, "NgrokTrafficPolicy"): Modelled(
         _ALPHA,

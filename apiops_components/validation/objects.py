@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from apiops_components.documents import Document
 from apiops_components.errors import Problem, join_path
 from apiops_components.validation import kinds
+from apiops_components.validation.linked import linked
 from apiops_components.validation.modelled import check_policy
 from apiops_components.validation.result import Result
 from apiops_components.validation.walk import is_larger
@@ -51,7 +52,10 @@ def validate(
         )
     elif isinstance(value, Mapping) and isinstance(value.get("items"), list) and _is_list(value):
         for index, item in enumerate(value["items"]):
-            yield _placed(_object(_item(value, item), document, definitions), document, f"items[{index}]")
+            found = _object(_item(value, item), document, definitions)
+            if found.linked is not None:
+                found = replace(found, linked=found.linked._replace(prefix=f"items[{index}]"))
+            yield _placed(found, document, f"items[{index}]")
     else:
         yield _placed(_object(value, document, definitions), document, "")
 
@@ -123,7 +127,13 @@ def _object(value: Any, document: Document, definitions: Definitions | None) -> 
         if wrong is None:
             return replace(result, warnings=_resembling(group, version, kind))
         problems, warnings = wrong
-    return replace(result, status="invalid" if problems else "valid", problems=problems, warnings=warnings)
+    return replace(
+        result,
+        status="invalid" if problems else "valid",
+        problems=problems,
+        warnings=warnings,
+        linked=linked(value, group, kind, file=document.file, valid=not problems),
+    )
 
 
 def _joined(own: kinds.Found, defined: kinds.Found) -> kinds.Found:
@@ -148,8 +158,9 @@ def _unnamed(value: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _resembling(group: str, version: str, kind: str) -> tuple[Problem, ...]:
     """A warning where an unknown kind is nearly a known one of its group."""
-    near = difflib.get_close_matches(kind, kinds.names(group), 1, 0.8)
-    if not near:
+    known = kinds.names(group)
+    near = difflib.get_close_matches(kind, known, 1, 0.8)
+    if not near or kind in known:  # of a version that is not known
         return ()
     message = f"{join_path(group) + '/' if group else ''}{version} has no kind {kind!r}"
     return (Problem(message, "kind", "object/kind", f"did you mean {near[0]}?"),)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from apiops_components.errors import Problem
+
+if TYPE_CHECKING:
+    from apiops_components.validation.linked import Linked
 
 __all__ = ["Result", "Status"]
 
@@ -26,6 +29,7 @@ class Result:
         status: ``valid``, ``invalid``, or ``skipped``: a kind that is not known.
         problems: Everything that is wrong.
         warnings: What works today and should be changed, or could not be checked; they do not make it invalid.
+        linked: What checks across documents ask of it; None for most kinds.
     """
 
     file: str
@@ -37,3 +41,4 @@ class Result:
     status: Status
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    linked: Linked | None = field(default=None, repr=False, compare=False)

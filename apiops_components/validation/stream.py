@@ -65,19 +65,22 @@ class _Piece:
     unreadable: tuple[Problem, ...] = ()
 
 
-def check_files(paths: Sequence[str], as_: As = "auto", crds: Sequence[str] = ()) -> Iterator[Checked]:
-    """Checks every document that the paths stand for, in order.
+def check_files(
+    paths: Sequence[str], as_: As = "auto", crds: Sequence[str] = (), kept: dict[str, bytes] | None = None
+) -> Iterator[Checked]:
+    """Checks every document that the paths stand for by itself, in order.
 
     Args:
         paths: Files, folders, ``-``.
         as_: How a document is taken.
         crds: Files and folders with CustomResourceDefinitions of more kinds.
+        kept: Gets what was read from stdin, which cannot be read again.
 
     Raises:
         NotRunnable: The definitions cannot be read, or a process that checks was ended from outside.
     """
     definitions = Definitions.read(crds) if crds else None
-    pieces, ahead, size = _pieces(paths), list[_Piece](), 0
+    pieces, ahead, size = _pieces(paths, kept), list[_Piece](), 0
     while size <= _ENOUGH and (piece := next(pieces, None)) is not None:
         ahead.append(piece)
         size += len(piece.content)
@@ -88,10 +91,12 @@ def check_files(paths: Sequence[str], as_: As = "auto", crds: Sequence[str] = ()
         yield from _in_order((piece, _check(piece, as_, definitions)) for piece in every)
 
 
-def _pieces(paths: Iterable[str]) -> Iterator[_Piece]:
+def _pieces(paths: Iterable[str], kept: dict[str, bytes] | None) -> Iterator[_Piece]:
     for path in paths:
         try:
             for file, content in contents(path):
+                if path == "-" and kept is not None:
+                    kept[file] = content
                 yield from _cut(file, content)
         except NotRunnable as error:
             yield _Piece(path, unreadable=error.problems)
