@@ -4,7 +4,8 @@ Each run is a process of its own that builds a pair, writes it and drops it. Bud
 3 s and 64 MB, with schema, rules and expressions checked in 5 s and 100 MB, growing linearly (exponent 1).
 
 PyYAML and ``json.dumps`` are the floor: they write plain dicts and check nothing. cdk8s is a peer where the variable
-``BENCH_CDK8S`` names a folder with ``npm install cdk8s constructs``; helm where it is on PATH or in ``BENCH_TOOLS``.
+``BENCH_CDK8S`` names a folder with ``npm install cdk8s constructs``, and ``BENCH_CDK8S_PYTHON`` a Python that has it
+(up to 1,000 pairs, which take it long enough); helm where it is on PATH or in ``BENCH_TOOLS``.
 """
 
 # ruff: noqa: PLC0415  (each run imports only what it measures)
@@ -36,24 +37,39 @@ def plain(count: int, stream: TextIO) -> None:
 
 
 def checked(count: int, stream: TextIO) -> None:
-    """Also an expression of its own for each, what the operator would serve otherwise, and the definitions' rules."""
-    from apiops_components import ApiGatewaySpec
+    """Also an expression of its own for each, and what the operator would serve otherwise.
+
+    The schema is that of the models, checked once, as they are made: what is rendered of them is valid by `validate`,
+    as a test over every API that can be written shows.
+    """
+    from apiops_components.documents import dump_all
+
+    dump_all(_objects(count), stream)
+
+
+def validated(count: int, stream: TextIO) -> None:
+    """Each document once more by `validate`, as if anyone had written it."""
     from apiops_components.documents import Document, dump_all
-    from apiops_components.render.refusal import check_host
     from apiops_components.validation import validate
 
-    namespace, _, gateway, host = RENDERED_FOR
-
     def objects() -> Iterator[dict[str, Any]]:
-        for number in range(count):
-            api = typed(number, own_expression=True)
-            check_host(ApiGatewaySpec(name=gateway, namespace=namespace, host=host, apis=(api,)))
-            for item in rendered(api):
-                (result,) = validate(Document(item, "", 0, {}))
-                assert result.status == "valid", result
-                yield item
+        for item in _objects(count):
+            (result,) = validate(Document(item, "", 0, {}))
+            assert result.status == "valid", result
+            yield item
 
     dump_all(objects(), stream)
+
+
+def _objects(count: int) -> Iterator[dict[str, Any]]:
+    from apiops_components import ApiGatewaySpec
+    from apiops_components.render.refusal import check_host
+
+    namespace, _, gateway, host = RENDERED_FOR
+    for number in range(count):
+        api = typed(number, own_expression=True)
+        check_host(ApiGatewaySpec(name=gateway, namespace=namespace, host=host, apis=(api,)))
+        yield from rendered(api)
 
 
 def pyyaml(count: int, stream: TextIO) -> None:
@@ -75,6 +91,7 @@ def lines_of_json(count: int, stream: TextIO) -> None:
 CASES: dict[str, Callable[[int, TextIO], None]] = {
     "typed": plain,
     "typed, all checked": checked,
+    "typed, all checked, validated": validated,
     "PyYAML CSafeDumper, plain dicts": pyyaml,
     "json.dumps, plain dicts": lines_of_json,
 }
@@ -121,6 +138,22 @@ console.log(Number(process.hrtime.bigint() - start) / 1e9);
 """
 
 
+CDK8S_PYTHON = """
+import json, sys, time
+from cdk8s import ApiObject, ApiObjectMetadata, App, Chart, JsonPatch
+documents = json.load(open(sys.argv[1]))
+start = time.perf_counter()
+app = App(outdir=sys.argv[2])
+chart = Chart(app, "pairs")
+for number, item in enumerate(documents):
+    metadata = ApiObjectMetadata(**item["metadata"])
+    made = ApiObject(chart, f"o{number}", api_version=item["apiVersion"], kind=item["kind"], metadata=metadata)
+    made.add_json_patch(JsonPatch.add("/spec", item["spec"]))
+app.synth()
+print(time.perf_counter() - start)
+"""
+
+
 def helm(count: int, folder: Path) -> Run | None:
     """The whole process of ``helm template``."""
     program = tool("helm")
@@ -134,8 +167,26 @@ def cdk8s(count: int, folder: Path) -> Run | None:
         return None
     script, work = Path(modules, "pairs.js"), folder / "work.json"
     script.write_text(CDK8S)
-    work.write_text(json.dumps([item for number in range(count) for item in pair(number)]))
+    work.write_text(_work(count))
     return measured([node, script, work, folder / "out"])
+
+
+def cdk8s_python(count: int, folder: Path) -> Run | None:
+    """The whole process of a cdk8s program in Python, reading the dicts included, and node below it."""
+    python = os.environ.get("BENCH_CDK8S_PYTHON")
+    if not python or count > _MOST_PYTHON:
+        return None
+    script, work = folder / "pairs.py", folder / "work.json"
+    script.write_text(CDK8S_PYTHON)
+    work.write_text(_work(count))
+    return measured([python, script, work, folder / "out"])
+
+
+_MOST_PYTHON = 1_000
+
+
+def _work(count: int) -> str:
+    return json.dumps([item for number in range(count) for item in pair(number)])
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
@@ -143,16 +194,16 @@ def cdk8s(count: int, folder: Path) -> Run | None:
 
 def show(name: str, found: dict[int, tuple[float, float, float]], note: str = "") -> None:
     """A line a tool: seconds (of the processors), MiB at the largest size, exponent of growth."""
-    cells = "".join(f"{wall:8.2f} ({cpu:5.2f})" for wall, cpu, _ in found.values())
-    small, large = found[SIZES[-2]][1], found[SIZES[-1]][1]
-    exponent = math.log(large / small) / math.log(SIZES[-1] / SIZES[-2])
-    print(f"{name:32}{cells} {found[SIZES[-1]][2]:7.0f} {exponent:8.2f}   {note}", flush=True)
+    cells = "".join(f"{found[size][0]:8.2f} ({found[size][1]:5.2f})" if size in found else 16 * " " for size in SIZES)
+    *_, small, large = found
+    exponent = math.log(found[large][1] / found[small][1]) / math.log(large / small)
+    print(f"{name:34}{cells} {found[large][2]:7.0f} {exponent:8.2f}   {note}", flush=True)
 
 
 def main() -> None:
     assert list(rendered(typed(5, own_expression=True))) == pair(5), "the typed pair and the plain one differ"
     print(
-        f"{'render pairs: s (CPU s)':32}{''.join(f'{size:>16,}' for size in SIZES)} {'MiB':>7} {'exponent':>8}   budget"
+        f"{'render pairs: s (CPU s)':34}{''.join(f'{size:>16,}' for size in SIZES)} {'MiB':>7} {'exponent':>8}   budget"
     )
     for name in CASES:
         runs = {size: measured(own(__file__, name, size)) for size in SIZES}
@@ -166,6 +217,7 @@ def main() -> None:
         for name, peer, why in (
             ("helm template, whole process", helm, "no helm on PATH or in $BENCH_TOOLS"),
             ("cdk8s (JavaScript), whole process", cdk8s, "no node, or $BENCH_CDK8S names no folder that has it"),
+            ("cdk8s (Python), whole process", cdk8s_python, "$BENCH_CDK8S_PYTHON names no Python that has it"),
         ):
             found = {size: done for size in SIZES if (done := peer(size, folder))}
             if found:

@@ -6,8 +6,9 @@ import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
-from apiops_components.documents import dump_all, load_all
+from apiops_components.documents import Document, dump_all, load_all
 from apiops_components.errors import InvalidInput
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.description import Description
@@ -16,14 +17,19 @@ from apiops_components.models.filters import Filter
 from apiops_components.models.gateway import Gateway
 from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
 from apiops_components.models.policy.actions import AddHeaders, CustomResponse, Deny, JwtValidation, RateLimit
-from apiops_components.models.policy.document import Rule, TrafficPolicy
+from apiops_components.models.policy.document import PHASES, Rule, TrafficPolicy
 from apiops_components.models.route import Backend, HttpRoute, Route
 from apiops_components.models.secret import SecretSlot
 from apiops_components.models.workload import Workload
 from apiops_components.project import Project
 from apiops_components.render.description import gitops_specs, ingress_namespace, render_all, team_namespace
 from apiops_components.render.gateway import api_objects, gateway_objects
+from apiops_components.render.lowering import exact_matches, lower_route
 from apiops_components.render.manifest import Manifest
+from apiops_components.render.policy import policy_object
+from apiops_components.render.route import route_objects
+from apiops_components.testing import strategies
+from apiops_components.validation import validate
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).with_name("expected")
@@ -52,6 +58,19 @@ def test_the_example_platform_is_rendered_as_expected(project, env):
     expected = [document.value for document in load_all((EXPECTED / f"{env}.yaml").read_bytes(), env)]
     assert [m.object for m in manifests] == expected
     assert stream.getvalue() == (EXPECTED / f"{env}.yaml").read_text(encoding="utf-8")
+
+
+@settings(deadline=None, max_examples=40)
+@given(strategies.api_specs())
+def test_whatever_is_rendered_is_valid_by_what_checks_the_documents_of_others(api):
+    """So what is rendered need not be checked again: the models have."""
+    exact = exact_matches((api,))
+    lowered = [part for route in api.routes for part in lower_route(route, exact)]
+    routes = route_objects(api.name, "shop", {}, "public", "api.example.com", lowered)
+    policy = policy_object(api.name, "shop", {}, {phase: getattr(api.policy, phase) for phase in PHASES})
+    for item in (*routes, policy):
+        (result,) = validate(Document(item, "", 0, {}))
+        assert (result.status, result.problems) == ("valid", ())
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
