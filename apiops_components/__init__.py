@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from apiops_components.components.existing import ExistingCluster
     from apiops_components.components.gateway import Api, ApiGateway
     from apiops_components.components.gitlab import GitLabToken
-    from apiops_components.components.gitops import GitOps
+    from apiops_components.components.gitops import GitOps, GitOpsSet
     from apiops_components.components.gke import GkeCluster
     from apiops_components.components.minikube import MinikubeCluster
     from apiops_components.components.operator import NgrokOperator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from apiops_components.models.exemption import Exemption
     from apiops_components.models.filters import Filter
     from apiops_components.models.gitlab import GitLabTokenSpec
+    from apiops_components.models.gitops_set import ClusterFacts, GitOpsSetSpec
     from apiops_components.models.guardrail import (
         AllowedHosts,
         AllowedNamespaces,
@@ -132,7 +133,7 @@ if TYPE_CHECKING:
     from apiops_components.models.route import Backend, Route
     from apiops_components.models.workload import Autoscale, Workload
     from apiops_components.project import Project
-    from apiops_components.render.description import gitops_specs, ingress_namespace, render_all
+    from apiops_components.render.description import gitops_set, gitops_specs, ingress_namespace, render_all
     from apiops_components.render.policy import policy_document
 
 _MODULES = {
@@ -142,7 +143,7 @@ _MODULES = {
     "components.existing": "ExistingCluster",
     "components.gateway": "Api ApiGateway",
     "components.gitlab": "GitLabToken",
-    "components.gitops": "GitOps",
+    "components.gitops": "GitOps GitOpsSet",
     "components.gke": "GkeCluster",
     "components.minikube": "MinikubeCluster",
     "components.operator": "NgrokOperator",
@@ -157,6 +158,7 @@ _MODULES = {
     "models.exemption": "Exemption",
     "models.filters": "Filter",
     "models.gitlab": "GitLabTokenSpec",
+    "models.gitops_set": "ClusterFacts GitOpsSetSpec",
     "models.guardrail": "AllowedHosts AllowedNamespaces AuthenticationRequired ForbiddenActions HighestRateLimit "
     "OwnerRequired Waiver",
     "models.helm": "HelmChart",
@@ -182,7 +184,7 @@ _MODULES = {
     "models.route": "Backend Route",
     "models.workload": "Autoscale Workload",
     "project": "Project",
-    "render.description": "gitops_specs ingress_namespace render_all",
+    "render.description": "gitops_set gitops_specs ingress_namespace render_all",
     "render.policy": "policy_document",
 }
 _HOME = {name: module for module, found in _MODULES.items() for name in found.split()}
@@ -205,6 +207,7 @@ __all__ = [
     "BasicAuth",
     "CircuitBreaker",
     "CloseConnection",
+    "ClusterFacts",
     "CompressResponse",
     "CustomResponse",
     "Deny",
@@ -220,6 +223,8 @@ __all__ = [
     "GitLabToken",
     "GitLabTokenSpec",
     "GitOps",
+    "GitOpsSet",
+    "GitOpsSetSpec",
     "GitOpsSpec",
     "GitSource",
     "GkeAutopilotSpec",
@@ -290,6 +295,7 @@ __all__ = [
     "deny_ips",
     "endpoint",
     "forward_to",
+    "gitops_set",
     "gitops_specs",
     "http_request",
     "ingress_namespace",

@@ -10,11 +10,13 @@ from apiops_components import (
     ArgoCD,
     GitLabToken,
     GitOps,
+    GitOpsSet,
     Guardrails,
     NgrokOperator,
     Project,
     Team,
     cluster_of,
+    gitops_set,
     gitops_specs,
     ingress_namespace,
     load_environment,
@@ -34,12 +36,16 @@ with readable_errors():
     ngrok = environment.ngrok and NgrokOperator("ngrok", environment.ngrok, secrets=secrets, opts=on_cluster)
     # Argo CD has no effect outside the cluster and may go with it; what ngrok holds outside must be taken down first.
     gone_with_it = pulumi.ResourceOptions.merge(on_cluster, pulumi.ResourceOptions(deleted_with=cluster.deleted_with))
-    argocd = environment.argocd and ArgoCD("argocd", environment.argocd, opts=gone_with_it)
+    argocd = environment.argocd and ArgoCD("argocd", environment.argocd, secrets=secrets, opts=gone_with_it)
     teams = {name: Team(name, environment, opts=on_cluster) for name in environment.teams}
 
+    projects = []
     for name, spec in gitops_specs(environment).items():
         after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[argocd, teams[name]])
-        GitOps(name, spec, opts=after)
+        projects.append(GitOps(name, spec, opts=after))
+    if (followers := gitops_set(environment)) is not None:
+        after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[argocd, *projects])
+        GitOpsSet("teams", followers, opts=after)
 
     for name, spec in environment.gitlab_tokens.items():
         after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster, *filter(None, [argocd])])

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.argo_application import ApplicationSpec
-from apiops_components.models.argo_project import AppProjectSpec, GroupKind
+from apiops_components.models.argo_project import AppProjectSpec, GroupKind, SyncWindow
+from apiops_components.models.argo_repository import Repository, repository_faults
 from apiops_components.models.base import (
     Bool,
     CheckedModel,
@@ -22,8 +23,10 @@ from apiops_components.models.base import (
     Host,
     Integer,
     Model,
+    SecretName,
     Text,
     fault,
+    matching,
     raise_faults,
 )
 from apiops_components.models.helm import HelmChart, completed
@@ -39,6 +42,7 @@ __all__ = [
     "RbacBinding",
     "RbacGrant",
     "RepositoryUrl",
+    "Sso",
 ]
 
 _CHART = {"name": "argo-cd", "version": ARGOCD_CHART, "repository": "https://argoproj.github.io/argo-helm"}
@@ -137,6 +141,21 @@ class Rbac(CheckedModel):
                 yield fault("argocd/rbac-role", message, "", ["bindings", index, "role"])
 
 
+class Sso(Model):
+    """Log-in by an OpenID Connect provider, such as Keycloak, Okta, Entra or Google."""
+
+    name: Text = "SSO"
+    """On the button."""
+    issuer: Annotated[str, matching(r"https://[^\s?#]+", 500, "argocd/issuer", "the address of an issuer (https://…)")]
+    """Address of the provider, as its tokens name it."""
+    client_id: Text
+    """What the provider calls Argo CD."""
+    client_secret: SecretName
+    """Secret that Argo CD shows to the provider."""
+    scopes: tuple[Text, ...] = ("openid", "profile", "email", "groups")
+    """What is asked for; the groups of `Rbac` are in the token only where the provider puts them."""
+
+
 class ArgoCDSpec(CheckedModel):
     """Argo CD on the cluster. One a cluster: its definitions and cluster roles are cluster-wide."""
 
@@ -150,12 +169,34 @@ class ArgoCDSpec(CheckedModel):
     domain: Host | None = None
     """Host under which the user interface is published. TLS ends at its Gateway, so Argo CD then serves plain HTTP
     inside the cluster. Reached by port-forwarding alone where absent."""
-    admin_enabled: Bool = True
-    """The built-in account ``admin``; switch it off once people log in by other means."""
+    sso: Sso | None = None
+    """How people log in; by the built-in account alone where absent."""
+    admin_enabled: Bool | None = None
+    """The built-in account ``admin``; by default there only while nobody can log in by ``sso``."""
+    repositories: tuple[Repository, ...] = ()
+    """How it gets into repositories that not everybody may read."""
+    applications: Literal["each", "set"] = "each"
+    """``each``: Pulumi makes an Application for each team. ``set``: one ApplicationSet makes them, for each team
+    on each cluster that Argo CD knows to be of this environment."""
     rbac: Rbac = Field(default_factory=Rbac)
     """Who may do what."""
     timeout: Duration = "15m"
     """How long Helm waits for the pods; Redis on three nodes starts one after the other."""
+
+    @property
+    def admin(self) -> bool:
+        """Whether the account ``admin`` is there."""
+        return self.sso is None if self.admin_enabled is None else self.admin_enabled
+
+    @property
+    def secrets(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """The secrets that it names, each with its place."""
+        if self.sso is not None:
+            yield self.sso.client_secret, ("sso", "client_secret")
+        for index, repository in enumerate(self.repositories):
+            for field in ("password", "token", "private_key", "service_account_key"):
+                if (secret := getattr(repository, field, None)) is not None:
+                    yield secret, ("repositories", index, field)
 
     @property
     def minimum_nodes(self) -> int:
@@ -163,6 +204,20 @@ class ArgoCDSpec(CheckedModel):
         return _HA_NODES if self.profile == "ha" else 1
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        yield from self.told(self._login_faults, self._repository_faults, self._value_faults)
+
+    def _login_faults(self) -> Iterator[InitErrorDetails]:
+        if self.sso is not None and self.domain is None:
+            message = "the provider sends people back to Argo CD's own address, and there is none"
+            yield fault("argocd/sso-domain", message, "set domain", ["sso"])
+        if self.sso is None and self.admin_enabled is False:
+            message = "nobody could log in: no sso, and the account admin is switched off"
+            yield fault("argocd/no-login", message, "set sso, or leave admin_enabled out", ["admin_enabled"])
+
+    def _repository_faults(self) -> Iterator[InitErrorDetails]:
+        yield from repository_faults(self.repositories)
+
+    def _value_faults(self) -> Iterator[InitErrorDetails]:
         values = self.chart.values
         configs = values.get("configs")
         for path in _secret_paths(configs if isinstance(configs, Mapping) else {}):
@@ -173,6 +228,10 @@ class ArgoCDSpec(CheckedModel):
             message = "anonymous users would see, and by the default role perhaps change, every application"
             place = ["chart", "values", "configs", "cm", "users.anonymous.enabled"]
             yield fault("argocd/anonymous", message, "leave it out", place)
+        if self._value("cm", "oidc.config") is not None and self.sso is not None:
+            message = "oidc.config in the chart values would replace what sso says"
+            place = ["chart", "values", "configs", "cm", "oidc.config"]
+            yield fault("argocd/sso-twice", message, "keep one of them", place)
         if self._value("rbac", "policy.csv") is not None and self.rbac != Rbac():
             message = "policy.csv in the chart values would replace what rbac says"
             place = ["chart", "values", "configs", "rbac", "policy.csv"]
@@ -246,6 +305,10 @@ class GitOpsSpec(CheckedModel):
     """Delete everything when the folder is empty. Off: an empty folder is far more often a mistake."""
     retry: RetrySpec = Field(default_factory=RetrySpec)
     """What follows a failed synchronisation."""
+    windows: tuple[SyncWindow, ...] = ()
+    """When its applications may be synchronised, or must not be; always by default."""
+    application: Bool = True
+    """Make its Application too; without it an ApplicationSet makes it."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         if self.team == "default":

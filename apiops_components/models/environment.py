@@ -102,6 +102,8 @@ class Environment(CheckedModel):
             self._delivery_faults,
             self._ngrok_secret_faults,
             self._cluster_secret_faults,
+            self._argocd_secret_faults,
+            self._watch_faults,
             self._gitlab_faults,
             self._node_faults,
         )
@@ -127,6 +129,19 @@ class Environment(CheckedModel):
             yield from self._undeclared(self.ngrok.api_key, "ngrok", "api_key")
             yield from self._undeclared(self.ngrok.authtoken, "ngrok", "authtoken")
 
+    def _watch_faults(self) -> Iterator[InitErrorDetails]:
+        if self.ngrok is None or self.ngrok.watch_namespace is None:
+            return
+        for name, team in self.teams.items():
+            if (team.namespace or name) != self.ngrok.watch_namespace:
+                message = f"the operator looks at namespace {self.ngrok.watch_namespace!r} alone, so nothing serves it"
+                yield fault("environment/unwatched", message, "leave ngrok.watch_namespace out", ["teams", name])
+
+    def _argocd_secret_faults(self) -> Iterator[InitErrorDetails]:
+        if self.argocd is not None:
+            for secret, place in self.argocd.secrets:
+                yield from self._undeclared(secret, "argocd", *place)
+
     def _cluster_secret_faults(self) -> Iterator[InitErrorDetails]:
         if self.cluster.kind == "existing" and self.cluster.kubeconfig_secret is not None:
             yield from self._undeclared(self.cluster.kubeconfig_secret, "cluster", "kubeconfig_secret")
@@ -144,7 +159,7 @@ class Environment(CheckedModel):
                 hint = f"namespace: {self.argocd.namespace}"
                 yield fault("environment/gitlab", message, hint, [*place, "namespace"])
 
-    def _undeclared(self, secret: str, *place: str) -> Iterator[InitErrorDetails]:
+    def _undeclared(self, secret: str, *place: str | int) -> Iterator[InitErrorDetails]:
         if secret not in self.secrets:
             yield fault("secret/undeclared", f"secret {secret!r} is not declared", f"add {secret} to secrets", place)
 

@@ -70,6 +70,11 @@ class NgrokOperatorSpec(CheckedModel):
     take 1 there."""
     disruption_budget: Bool = True
     """While nodes are drained, at most one manager and one agent are away at a time; idle for a single one."""
+    spread: Bool = True
+    """Managers and agents each stand on different zones and nodes where there are any; never waits for one."""
+    watch_namespace: DnsLabel | None = None
+    """Look at objects of this namespace alone, for a cluster with several operators. The chart allows only the
+    operator's own; every namespace by default."""
     region: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None = None
     """Where agents connect to ngrok, such as ``eu``; the nearest by default."""
     domain_reclaim_policy: Literal["Delete", "Retain"] = "Retain"
@@ -93,6 +98,9 @@ class NgrokOperatorSpec(CheckedModel):
         if self.api_key == self.authtoken:
             message = f"api_key and authtoken both name the secret {self.api_key!r}; they are two different credentials"
             yield fault("ngrok/same-secret", message, "", ["authtoken"])
+        if self.watch_namespace not in (None, self.namespace):
+            message = f"the chart allows only the operator's own namespace {self.namespace!r} here"
+            yield fault("ngrok/watch-namespace", message, f"{self.namespace}, or leave it out", ["watch_namespace"])
         if "credentials" in values:
             message = "credentials do not belong into chart values: Helm keeps values in the cluster in clear"
             hint = "name the secrets with api_key and authtoken; the component makes the Secret"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiops_components.models.argocd import ArgoCDSpec, GitOpsSpec, Rbac
+from apiops_components.documents import dump
+from apiops_components.models.argocd import ArgoCDSpec, GitOpsSpec, Rbac, Sso
+from apiops_components.models.secret import SecretSlot
+from apiops_components.render.argo_repository import repository_object
 from apiops_components.render.installs import PART_OF, merged, namespace
 
-__all__ = ["RELEASE", "TEAM_KINDS", "argocd_objects", "argocd_values", "gitops_objects"]
+__all__ = ["RELEASE", "SSO_SECRET", "TEAM_KINDS", "argocd_objects", "argocd_values", "gitops_objects"]
 
 RELEASE = "argocd"
 """Name of the Helm release; with it the chart calls its Service ``argocd-server``, and so on."""
@@ -27,6 +30,9 @@ TEAM_KINDS = (
 """Group and kind of everything that this package renders for a team, and of nothing else. No Secret: its place is not
 Git. No CloudEndpoint or AgentEndpoint of ngrok: they would open a host past the Gateway and what guards it."""
 
+SSO_SECRET = "argocd-sso"  # noqa: S105  (a name)
+"""Name of the Secret with what Argo CD shows to the provider of log-ins."""
+
 _API = "argoproj.io/v1alpha1"
 
 
@@ -42,11 +48,11 @@ def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
             "logging": {"format": "json"},
         },
         "configs": {
-            "cm": {"admin.enabled": spec.admin_enabled, "exec.enabled": False},
+            "cm": {"admin.enabled": spec.admin, "exec.enabled": False, **_sso(spec.sso)},
             "params": {},
             "rbac": {"policy.default": _role(spec.rbac.default_role), "policy.csv": policy_csv(spec.rbac)},
         },
-        # Single sign-on and messages are not modelled: what does not run cannot be attacked.
+        # Argo CD speaks OpenID Connect by itself, and messages are not modelled: what does not run cannot be attacked.
         "dex": {"enabled": False},
         "notifications": {"enabled": False},
     }
@@ -54,6 +60,19 @@ def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
         values["global"]["domain"] = spec.domain
         values["configs"]["params"]["server.insecure"] = True
     return merged(merged(values, _highly_available() if spec.profile == "ha" else _small()), spec.chart.values)
+
+
+def _sso(sso: Sso | None) -> dict[str, str]:
+    if sso is None:
+        return {}
+    config = {
+        "name": sso.name,
+        "issuer": sso.issuer,
+        "clientID": sso.client_id,
+        "clientSecret": f"${SSO_SECRET}:clientSecret",  # Argo CD looks it up in the Secret of this name
+        "requestedScopes": list(sso.scopes),
+    }
+    return {"oidc.config": dump(config)}
 
 
 def _small() -> dict[str, Any]:
@@ -139,13 +158,29 @@ def _role(name: str) -> str:
 
 
 def argocd_objects(spec: ArgoCDSpec) -> list[dict[str, Any]]:
-    """The Namespace."""
-    return [namespace(spec.namespace, enforce="restricted")]
+    """The Namespace, then the Secrets of log-in and repositories."""
+    objects = [namespace(spec.namespace, enforce="restricted")]
+    if spec.sso is not None:
+        objects.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {
+                    "name": SSO_SECRET,
+                    "namespace": spec.namespace,
+                    # Argo CD reads values from Secrets with this label alone.
+                    "labels": {**PART_OF, "app.kubernetes.io/part-of": "argocd"},
+                },
+                "type": "Opaque",
+                "stringData": {"clientSecret": SecretSlot(spec.sso.client_secret)},
+            }
+        )
+    return objects + [repository_object(repository, spec.namespace) for repository in spec.repositories]
 
 
 def gitops_objects(spec: GitOpsSpec) -> list[dict[str, Any]]:
-    """AppProject and Application of a team, in the order of creation."""
-    return [_project(spec), _application(spec)]
+    """AppProject and, unless an ApplicationSet makes it, Application of a team, in the order of creation."""
+    return [_project(spec), _application(spec)] if spec.application else [_project(spec)]
 
 
 def _project(spec: GitOpsSpec) -> dict[str, Any]:
@@ -160,6 +195,10 @@ def _project(spec: GitOpsSpec) -> dict[str, Any]:
     }
     if spec.groups:
         project["roles"] = [_team_role(spec)]
+    if spec.windows:
+        project["syncWindows"] = [
+            window.model_dump(mode="json", by_alias=True, exclude_defaults=True) for window in spec.windows
+        ]
     return {
         "apiVersion": _API,
         "kind": "AppProject",

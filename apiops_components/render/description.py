@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.argocd import GitOpsSpec
 from apiops_components.models.description import Description
 from apiops_components.models.environment import Environment
+from apiops_components.models.gitops_set import ClusterFacts, GitOpsSetSpec
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.render.argocd import argocd_objects, gitops_objects
 from apiops_components.render.gateway import api_objects, gateway_objects
 from apiops_components.render.gitlab import repository_secret
+from apiops_components.render.gitops_set import gitops_set_objects
 from apiops_components.render.installs import namespace
 from apiops_components.render.manifest import Manifest, Owner
-from apiops_components.render.operator import operator_objects
+from apiops_components.render.operator import GATEWAY_CLASS, operator_objects
 
-__all__ = ["gitops_specs", "ingress_namespace", "render_all", "team_namespace"]
+__all__ = ["gitops_set", "gitops_specs", "ingress_namespace", "render_all", "team_namespace"]
 
 
 def render_all(descriptions: Iterable[Description]) -> list[Manifest]:
@@ -68,10 +71,26 @@ def _manifests(description: Description) -> Iterator[Manifest]:
     ingress = ingress_namespace(environment)
     for gateway in description.gateways:
         for item in gateway_objects(gateway):
-            yield _public(Manifest(item, f"ApiGateway {gateway.name}", owner, gateway.team))
+            yield _in_wave(_public(Manifest(item, f"ApiGateway {gateway.name}", owner, gateway.team)))
         for api in gateway.apis:
             for item in api_objects(gateway, api, ingress_namespace=ingress):
-                yield _public(Manifest(item, f"Api {api.name}", owner, gateway.team))
+                yield _in_wave(_public(Manifest(item, f"Api {api.name}", owner, gateway.team)))
+
+
+_LATER = frozenset({"Gateway", "HTTPRoute"})
+
+
+def _in_wave(manifest: Manifest) -> Manifest:
+    """Argo CD applies a wave when the one before is healthy, and prunes in the opposite order.
+
+    So a Gateway or route comes when its policies are there and its workload is ready, and goes before them.
+    """
+    if manifest.owner != "gitops" or manifest.kind not in _LATER:
+        return manifest
+    metadata = manifest.object["metadata"]
+    annotations = {**metadata.get("annotations", {}), "argocd.argoproj.io/sync-wave": "1"}
+    whole = {**manifest.object, "metadata": {**metadata, "annotations": annotations}}
+    return replace(manifest, object=whole)
 
 
 def _public(manifest: Manifest) -> Manifest:
@@ -109,6 +128,8 @@ def _platform(environment: Environment) -> Iterator[Manifest]:
             parts.append((f"GitLabToken {name}", None, [repository_secret(token.repository)]))
     parts += [(f"Team {team}", team, [team_namespace(environment, team)]) for team in environment.teams]
     parts += [(f"GitOps {team}", team, gitops_objects(spec)) for team, spec in gitops_specs(environment).items()]
+    if (followers := gitops_set(environment)) is not None:
+        parts.append(("GitOpsSet teams", None, gitops_set_objects(followers)))
     for component, team, objects in parts:
         for item in objects:
             yield Manifest(item, component, "pulumi", team)
@@ -139,10 +160,26 @@ def gitops_specs(environment: Environment) -> dict[str, GitOpsSpec]:
             revision=environment.git.revision,
             path=f"{environment.git.path}/{environment.name}/{environment.namespace(name)}",
             argocd_namespace=environment.argocd.namespace,
+            application=environment.argocd.applications == "each",
         )
         for name, team in environment.teams.items()
         if team.delivery == "gitops"
     }
+
+
+def gitops_set(environment: Environment) -> GitOpsSetSpec | None:
+    """The one ApplicationSet for all teams, where the settings ask for it."""
+    teams = gitops_specs(environment)
+    if environment.argocd is None or environment.argocd.applications == "each" or not teams:
+        return None
+    facts = ClusterFacts(
+        environment=environment.name,
+        cluster_kind=environment.cluster.kind,
+        gateway_class=GATEWAY_CLASS,
+        ingress_namespace=ingress_namespace(environment),
+        owner=environment.owner,
+    )
+    return GitOpsSetSpec(facts=facts, teams=tuple(teams.values()), argocd_namespace=environment.argocd.namespace)
 
 
 def ingress_namespace(environment: Environment) -> str:

@@ -46,9 +46,28 @@ def operator_values(spec: NgrokOperatorSpec) -> dict[str, Any]:
         "drainPolicy": spec.drain_policy,
         "cleanupHook": {"enabled": True, "image": _image(spec.cleanup_hook_image)},
     }
+    if spec.spread:
+        values["topologySpreadConstraints"] = _spread("controller")
+        values["agent"]["topologySpreadConstraints"] = _spread("agent")
+    if spec.watch_namespace is not None:
+        values["ingress"]["watchNamespace"] = spec.watch_namespace
     if spec.region is not None:
         values["region"] = spec.region
     return merged(values, spec.chart.values)
+
+
+def _spread(component: str) -> list[dict[str, Any]]:
+    selector = {
+        "matchLabels": {
+            "app.kubernetes.io/name": "ngrok-operator",
+            "app.kubernetes.io/instance": RELEASE,
+            "app.kubernetes.io/component": component,
+        }
+    }
+    return [
+        {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    ]
 
 
 def operator_objects(spec: NgrokOperatorSpec) -> list[dict[str, Any]]:

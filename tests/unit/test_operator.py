@@ -34,6 +34,13 @@ def test_defaults_install_the_tested_charts_at_exact_versions():
 
 
 def test_values_of_the_chart():
+    def spread(component):
+        labels = {"name": "ngrok-operator", "instance": "ngrok-operator", "component": component}
+        selector = {"matchLabels": {f"app.kubernetes.io/{key}": value for key, value in labels.items()}}
+        keys = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        constraint = {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+        return [{"topologyKey": key, **constraint} for key in keys]
+
     assert operator_values(NgrokOperatorSpec(region="eu")) == {
         "installCRDs": False,
         "replicaCount": 2,
@@ -42,7 +49,9 @@ def test_values_of_the_chart():
         "agent": {
             "replicaCount": 2,
             "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}},
+            "topologySpreadConstraints": spread("agent"),
         },
+        "topologySpreadConstraints": spread("controller"),
         "credentials": {"secret": {"name": "ngrok-credentials"}},
         "ingress": {"enabled": True, "ingressClass": {"create": False}},
         "gateway": {"enabled": True, "disableReferenceGrants": False},
@@ -54,6 +63,13 @@ def test_values_of_the_chart():
         },
         "region": "eu",
     }
+
+
+def test_it_need_not_spread_and_may_watch_its_own_namespace_alone():
+    values = operator_values(NgrokOperatorSpec(spread=False, namespace="edge", watch_namespace="edge"))
+    assert "topologySpreadConstraints" not in {*values, *values["agent"]}
+    assert values["ingress"]["watchNamespace"] == "edge"
+    assert problems({"watch_namespace": "shop"})["watch_namespace"].code == "ngrok/watch-namespace"
 
 
 def test_objects_in_the_order_of_creation():
