@@ -54,10 +54,10 @@ def test_each_kind_becomes_the_keys_that_argo_cd_reads(settings, keys):
 
 
 def test_the_secret_is_found_by_its_label_and_named_by_its_address():
-    one = repository_object(repository(**{"kind": "token", "token": "git-token"}), "delivery")
+    one = repository_object(repository(kind="google", service_account_key="git-key"), "delivery")
     assert one["metadata"]["namespace"] == "delivery"
     assert one["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repository"
-    assert isinstance(one["stringData"]["bearerToken"], SecretSlot)
+    assert isinstance(one["stringData"]["gcpServiceAccountKey"], SecretSlot)
     template = repository_object(repository(kind="public", template=True), "delivery")
     assert template["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
     assert len({item["metadata"]["name"] for item in (one, template)}) == 2
