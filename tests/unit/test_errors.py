@@ -64,6 +64,7 @@ def test_an_error_shows_all_its_problems_and_says_how_to_exit():
         "InvalidInput": 1,
         "GuardrailError": 1,
         "NotRunnable": 2,
+        "DeletionRefused": 3,
     }
     assert all(issubclass(cls, ApiOpsError) for cls in (InvalidInput, GuardrailError, NotRunnable))
 
