@@ -33,10 +33,11 @@ def command(project: Project, env: str, team: str | None, form: str, today: date
     """
     from apiops_components.guardrails.check import check  # noqa: PLC0415
     from apiops_components.guardrails.expiry import expiring  # noqa: PLC0415
-    from apiops_components.render.description import render_all  # noqa: PLC0415
+    from apiops_components.render.description import render_all, render_warnings  # noqa: PLC0415
 
     show_warnings(project.warnings(env))
     descriptions = project.descriptions(env, team)
+    show_warnings(render_warnings(descriptions))
     render_all(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
     rules = project.guardrails(env)
     show_warnings(project.unknown_names(rules))

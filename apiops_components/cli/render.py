@@ -57,14 +57,16 @@ def command(
     by `apiopsctl promote` alone.
     """
     from apiops_components.documents import dump_all  # noqa: PLC0415
-    from apiops_components.render.description import render_all  # noqa: PLC0415
+    from apiops_components.render.description import render_all, render_warnings  # noqa: PLC0415
 
     if check and out is None:
         raise click.UsageError("--check compares with a folder: name it with --out")
     show_warnings(project.warnings(env))
     place = _place(project, env, out, owner, check=check) if out else None
     wanted = owner or ("gitops" if place and place.path == _resolved(out) else "all")
-    manifests = [m for m in render_all(project.descriptions(env, team)) if wanted in ("all", m.owner)]
+    descriptions = project.descriptions(env, team)
+    show_warnings(render_warnings(descriptions))
+    manifests = [m for m in render_all(descriptions) if wanted in ("all", m.owner)]
     if out is None:
         if form == "json":
             listed = {"apiVersion": "v1", "kind": "List", "items": [m.object for m in manifests]}

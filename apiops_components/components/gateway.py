@@ -13,6 +13,8 @@ from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.environment import Delivery
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.render.gateway import api_objects, gateway_objects
+from apiops_components.render.host import Host
+from apiops_components.render.refusal import host_warnings
 
 
 class ApiGateway(Component):
@@ -51,8 +53,11 @@ class ApiGateway(Component):
         self.delivery = delivery
         if guardrails is not None:
             guardrails.enforce(self.spec)
-        *policy, gateway = gateway_objects(self.spec)
+        self.host = Host(self.spec)
+        *policy, gateway = gateway_objects(self.spec, host=self.host)
         super().__init__(name, opts)
+        for warning in host_warnings(self.spec):
+            pulumi.log.warn(str(warning), self)
         if delivery == "direct":
             # The policy first: a Gateway whose policy is not there serves nothing, and says so in the operator's log.
             before = register(self, policy)
@@ -102,7 +107,7 @@ class Api(Component):
         namespace = ingress_namespace or NgrokOperatorSpec().namespace
         super().__init__(name, opts)
         if gateway.delivery == "direct":
-            objects = api_objects(gateway.spec, spec, ingress_namespace=namespace)
+            objects = api_objects(gateway.spec, spec, ingress_namespace=namespace, host=gateway.host)
             # The routes last: requests come only when their policy is there and somebody serves them.
             before = register(self, [o for o in objects if o["kind"] != "HTTPRoute"], depends_on=[gateway])
             register(self, [o for o in objects if o["kind"] == "HTTPRoute"], depends_on=[gateway, *before])

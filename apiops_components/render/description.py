@@ -16,11 +16,13 @@ from apiops_components.render.argocd import argocd_objects, gitops_objects
 from apiops_components.render.gateway import api_objects, gateway_objects
 from apiops_components.render.gitlab import repository_secret
 from apiops_components.render.gitops_set import gitops_set_objects
+from apiops_components.render.host import Host
 from apiops_components.render.installs import namespace
 from apiops_components.render.manifest import Manifest, Owner
 from apiops_components.render.operator import GATEWAY_CLASS, operator_objects
+from apiops_components.render.refusal import host_warnings
 
-__all__ = ["gitops_set", "gitops_specs", "ingress_namespace", "render_all", "team_namespace"]
+__all__ = ["gitops_set", "gitops_specs", "ingress_namespace", "render_all", "render_warnings", "team_namespace"]
 
 
 def render_all(descriptions: Iterable[Description]) -> list[Manifest]:
@@ -47,6 +49,16 @@ def render_all(descriptions: Iterable[Description]) -> list[Manifest]:
     return manifests
 
 
+def render_warnings(descriptions: Iterable[Description]) -> list[Problem]:
+    """What is rendered, and what ngrok's operator does otherwise without harm."""
+    return [
+        problem
+        for description in descriptions
+        for gateway in description.gateways
+        for problem in host_warnings(gateway)
+    ]
+
+
 def _shared_host(host: str, first: str, second: str) -> Problem:
     return Problem(
         f"host {host!r} has two Gateways: of {first} and of {second}",
@@ -70,10 +82,11 @@ def _manifests(description: Description) -> Iterator[Manifest]:
     owner: Owner = "gitops" if description.delivery == "gitops" else "pulumi"
     ingress = ingress_namespace(environment)
     for gateway in description.gateways:
-        for item in gateway_objects(gateway):
+        host = Host(gateway)
+        for item in gateway_objects(gateway, host=host):
             yield _in_wave(_public(Manifest(item, f"ApiGateway {gateway.name}", owner, gateway.team)))
         for api in gateway.apis:
-            for item in api_objects(gateway, api, ingress_namespace=ingress):
+            for item in api_objects(gateway, api, ingress_namespace=ingress, host=host):
                 yield _in_wave(_public(Manifest(item, f"Api {api.name}", owner, gateway.team)))
 
 

@@ -7,9 +7,11 @@ from typing import Any
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.filters import ExtensionRef, Filter
 from apiops_components.models.policy.document import Rule
-from apiops_components.render.guard import guards
+from apiops_components.models.route import Backend, Route
+from apiops_components.render.changes import filter_changes
+from apiops_components.render.host import Host
 from apiops_components.render.installs import PART_OF
-from apiops_components.render.lowering import exact_matches, lower_route, split_rules
+from apiops_components.render.lowering import lower_route
 from apiops_components.render.operator import GATEWAY_CLASS
 from apiops_components.render.policy import policy_object
 from apiops_components.render.refusal import check_host
@@ -23,19 +25,19 @@ __all__ = ["api_objects", "gateway_objects"]
 _POLICY_ANNOTATIONS = ("ngrok.com/traffic-policy", "k8s.ngrok.com/traffic-policy")
 
 
-def gateway_objects(spec: ApiGatewaySpec) -> list[dict[str, Any]]:
+def gateway_objects(spec: ApiGatewaySpec, *, host: Host | None = None) -> list[dict[str, Any]]:
     """The Gateway's policy, where it needs one, and the Gateway.
+
+    Args:
+        spec: The host.
+        host: The same, where the objects of its APIs are wanted too: what they have in common is then found once.
 
     Raises:
         InvalidInput: Something of the host cannot be said safely.
     """
     check_host(spec)
-    request: list[Rule] = []
-    response: list[Rule] = []
-    for api, condition in zip(spec.apis, guards(spec.apis), strict=True):
-        protecting, _ = split_rules(api.policy.on_http_request)
-        request += (_guarded(rule, api, condition) for rule in protecting)
-        response += (_guarded(rule, api, condition) for rule in api.policy.on_http_response)
+    host = host or Host(spec)
+    request, response = host.request_rules(), host.response_rules()
     name = f"{spec.name}-gateway"
     metadata = _metadata(spec, spec.owner)
     annotations = dict(metadata.get("annotations", {}))
@@ -71,8 +73,18 @@ def gateway_objects(spec: ApiGatewaySpec) -> list[dict[str, Any]]:
     return objects
 
 
-def api_objects(spec: ApiGatewaySpec, api: ApiSpec, *, ingress_namespace: str) -> list[dict[str, Any]]:
-    """Workload, policy and routes of one API of the host, in the order in which they are needed."""
+def api_objects(
+    spec: ApiGatewaySpec, api: ApiSpec, *, ingress_namespace: str, host: Host | None = None
+) -> list[dict[str, Any]]:
+    """Workload, policies and routes of one API of the host, in the order in which they are needed.
+
+    Args:
+        spec: The host.
+        api: One of its APIs.
+        ingress_namespace: Where the pods run that call the workload.
+        host: As for `gateway_objects`.
+    """
+    host = host or Host(spec)
     metadata = _metadata(spec, api.owner or spec.owner)
     objects: list[dict[str, Any]] = []
     if api.workload is not None:
@@ -80,24 +92,43 @@ def api_objects(spec: ApiGatewaySpec, api: ApiSpec, *, ingress_namespace: str) -
         objects += workload_objects(
             api.workload, namespace=spec.namespace, labels=labels, ingress_namespace=ingress_namespace
         )
-    _, rules = split_rules(api.policy.on_http_request)
-    if rules:
-        objects.append(policy_object(api.name, spec.namespace, metadata, {"on_http_request": rules}))
-    exact = exact_matches(spec.apis)
-    lowered = [rule for route in api.routes for rule in lower_route(route, exact)]
+    policies: dict[str, list[Rule]] = {}
+    if rules := host.route_rules(api):
+        policies[api.name] = rules
+    exact = host.exact
+    lowered = [rule for route in host.apis[api.name].routes for rule in lower_route(route, exact)]
+    lowered = [_changed(rule, f"{api.name}.{number}", policies) for number, rule in enumerate(lowered, start=1)]
     if rules:
         # First, so that the policy sees the request as the client sent it.
         first = _policy_filter(api.name)
         lowered = [rule.model_copy(update={"filters": (first, *rule.filters)}) for rule in lowered]
+    objects += (
+        policy_object(name, spec.namespace, metadata, {"on_http_request": found}) for name, found in policies.items()
+    )
     objects += route_objects(api.name, spec.namespace, metadata, spec.name, spec.host, lowered)
     return objects
 
 
-def _guarded(rule: Rule, api: ApiSpec, condition: str | None) -> Rule:
-    expressions = (condition, *rule.expressions) if condition else rule.expressions
-    return rule.model_copy(
-        update={"name": f"{api.name}: {rule.name}" if rule.name else api.name, "expressions": expressions}
+def _changed(rule: Route, name: str, policies: dict[str, list[Rule]]) -> Route:
+    """The rule with filters that mean the same to both; adds the policies that it needs for that."""
+    if not rule.filters and not any(backend.filters for backend in rule.backend_refs):
+        return rule
+    paths = [match.path.value for match in rule.matches]
+    backends = tuple(
+        backend.model_copy(update={"filters": _filters(backend, paths, f"{name}.{number}", policies)})
+        for number, backend in enumerate(rule.backend_refs, start=1)
     )
+    return rule.model_copy(update={"filters": _filters(rule, paths, name, policies), "backend_refs": backends})
+
+
+def _filters(
+    owner: Route | Backend, paths: list[str], name: str, policies: dict[str, list[Rule]]
+) -> tuple[Filter, ...]:
+    changes = filter_changes(owner.filters, paths)
+    if not changes.rules:
+        return (*changes.before, *changes.behind)
+    policies[name] = list(changes.rules)
+    return (*changes.before, _policy_filter(name), *changes.behind)
 
 
 def _policy_filter(policy: str) -> Filter:

@@ -9,60 +9,107 @@ is then asked for more than it needs, never for less.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from apiops_components.models.api import ApiSpec
 from apiops_components.models.match import Match
 from apiops_components.models.policy.cel import literal
-from apiops_components.render.precedence import beats, overlaps
+from apiops_components.render.lowering import plain_apis
+from apiops_components.render.precedence import beats, operator_first, overlaps, ties
 
-__all__ = ["guards", "match_expression"]
+__all__ = ["Guard", "Guards", "guards", "match_expression", "upwards"]
+
+
+class Guard(NamedTuple):
+    """A condition on requests."""
+
+    expression: str | None
+    """None where it holds for every request of the host."""
+    leaves_out: bool
+    """Whether requests are left out that a more specific match of somebody else takes."""
+
+
+class _Placed(NamedTuple):
+    api: int
+    route: int
+    match: Match
+
+
+class Guards:
+    """The guards of a host's APIs and of their routes. Their matches must be plain (`lowering.plain_apis`)."""
+
+    def __init__(self, apis: Sequence[ApiSpec]) -> None:
+        """Sorts the matches of the host."""
+        self._apis = apis
+        # A match is beaten by none on a shorter path, so it is enough to look at those at and below its own.
+        self._below: Mapping[str, list[_Placed]] = defaultdict(list)
+        for number, api in enumerate(apis):
+            for position, route in enumerate(api.routes):
+                for match in route.matches:
+                    placed = _Placed(number, position, match)
+                    for path in upwards(match):
+                        self._below[path].append(placed)
+
+    def of_api(self, number: int) -> Guard:
+        """The requests of an API."""
+        matches = (match for route in self._apis[number].routes for match in route.matches)
+        return self._guard(matches, number, None)
+
+    def of_route(self, number: int, position: int) -> Guard:
+        """The requests of one route of an API."""
+        return self._guard(self._apis[number].routes[position].matches, number, position)
+
+    def _guard(self, matches: Iterable[Match], number: int, position: int | None) -> Guard:
+        parts: dict[str, None] = {}  # a set that keeps its order
+        everything = leaves_out = False
+        for match in matches:
+            own = match_expression(match)
+            taken = [
+                match_expression(other.match)
+                for other in self._below[_base(match)]
+                if _is_taken(match, other, number, position)
+            ]
+            leaves_out |= bool(taken)
+            if not taken and own is None:
+                everything = True
+                continue
+            excluded = f"!({' || '.join(dict.fromkeys(filter(None, taken)))})" if taken else None
+            both = [part for part in (own, excluded) if part]
+            parts[" && ".join(map(_grouped, both)) if len(both) > 1 else both[0]] = None
+        if everything:
+            return Guard(None, leaves_out=False)
+        whole = " || ".join(f"({part})" if " && " in part and len(parts) > 1 else part for part in parts)
+        return Guard(whole, leaves_out)
+
+
+def _is_taken(match: Match, other: _Placed, number: int, position: int | None) -> bool:
+    if other.api == number and (position is None or other.route == position):
+        return False
+    if not overlaps(match, other.match):
+        return False
+    # Two of one API may be settled by the order of their rules, which is the operator's then (`refused_order`).
+    settled = other.api == number and ties(other.match, match) and operator_first(other.match, match)
+    return settled or beats(other.match, match)
 
 
 def guards(apis: Sequence[ApiSpec]) -> list[str | None]:
     """The expression of each API of a host, or None where every request of the host belongs to it."""
-    # A match is beaten by none on a shorter path, so it is enough to look at those at and below its own.
-    below: dict[str, list[tuple[int, Match]]] = defaultdict(list)
-    for number, api in enumerate(apis):
-        for match in _matches(api):
-            for path in _upwards(match):
-                below[path].append((number, match))
-    return [_guard(number, api, below) for number, api in enumerate(apis)]
-
-
-def _matches(api: ApiSpec) -> Iterator[Match]:
-    for route in api.routes:
-        yield from route.matches
+    found = Guards(plain_apis(apis))
+    return [found.of_api(number).expression for number in range(len(apis))]
 
 
 def _base(match: Match) -> str:
     return match.path.value.rstrip("/")
 
 
-def _upwards(match: Match) -> Iterator[str]:
+def upwards(match: Match) -> Iterator[str]:
     """The path without its last slash, and every one above it, down to the empty one."""
     path = _base(match)
     while path:
         yield path
         path = path.rpartition("/")[0]
     yield ""
-
-
-def _guard(number: int, api: ApiSpec, below: Mapping[str, Sequence[tuple[int, Match]]]) -> str | None:
-    parts: dict[str, None] = {}  # a set that keeps its order
-    for match in _matches(api):
-        own = match_expression(match)
-        taken = [
-            match_expression(other)
-            for owner, other in below[_base(match)]
-            if owner != number and overlaps(match, other) and beats(other, match)
-        ]
-        if not taken and own is None:
-            return None
-        excluded = f"!({' || '.join(dict.fromkeys(filter(None, taken)))})" if taken else None
-        both = [part for part in (own, excluded) if part]
-        parts[" && ".join(map(_grouped, both)) if len(both) > 1 else both[0]] = None
-    return " || ".join(f"({part})" if " && " in part and len(parts) > 1 else part for part in parts)
 
 
 def _grouped(part: str) -> str:
@@ -86,6 +133,8 @@ def match_expression(match: Match) -> str | None:
 def _path(kind: str, value: str) -> str | None:
     if kind == "Exact":
         return f"req.url.path == {literal(value)}"
+    if kind == "RegularExpression":
+        return f"req.url.path.matches({literal(value)})"
     base = value.rstrip("/")
     if not base:
         return None

@@ -1,8 +1,8 @@
 """Safe lowering: routes and policies that mean the same to the specification and to ngrok's operator as built.
 
 The operator does not match as the Gateway API says (facts: ngrok §5, seen in its own translator): a prefix ``/pub``
-also opens ``/public-admin``, and a route's policy that is missing is skipped. What cannot be said safely is refused in
-`refusal`.
+also opens ``/public-admin``, and a route's policy that is missing is skipped. Here matches are said so that both read
+the same in them; `changes` does that for filters. What cannot be said safely is refused in `refusal`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from apiops_components.models.api import ApiSpec
 from apiops_components.models.filters import Filter, PathModifier
-from apiops_components.models.match import Match, PathMatch
+from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
 from apiops_components.models.policy.document import Rule
 from apiops_components.models.route import Route
+from apiops_components.render.pattern import anchored, literal_start, without_backslashes
 from apiops_components.render.precedence import covers
 
-__all__ = ["ExactMatches", "exact_matches", "lower_match", "lower_route", "split_rules"]
+__all__ = ["ExactMatches", "exact_matches", "lower_match", "lower_route", "plain_apis", "plain_match", "split_rules"]
 
 ExactMatches = Mapping[str, Sequence[Match]]
 """The exact matches of a host, by path."""
@@ -32,6 +33,51 @@ def exact_matches(apis: Iterable[ApiSpec]) -> ExactMatches:
                 if match.path.type == "Exact":
                     found[match.path.value].append(match)
     return found
+
+
+# --- matches of few kinds: names in lower case, patterns that fit the whole value, no pattern for a path ------------
+
+
+def plain_apis(apis: Sequence[ApiSpec]) -> Sequence[ApiSpec]:
+    """The APIs with plain matches; the same ones where all are plain already."""
+    plain = [_plain_api(api) for api in apis]
+    return apis if all(one is other for one, other in zip(apis, plain, strict=True)) else plain
+
+
+def _plain_api(api: ApiSpec) -> ApiSpec:
+    routes = tuple(_plain_route(route) for route in api.routes)
+    if all(one is other for one, other in zip(api.routes, routes, strict=True)):
+        return api
+    return api.model_copy(update={"routes": routes})
+
+
+def _plain_route(route: Route) -> Route:
+    matches = tuple(plain_match(match) for match in route.matches)
+    if all(one is other for one, other in zip(route.matches, matches, strict=True)):
+        return route
+    return route.model_copy(update={"matches": tuple(dict.fromkeys(matches))})
+
+
+def plain_match(match: Match) -> Match:
+    """The match with headers in lower case and whole patterns; a path's pattern becomes the folder that it lies in.
+
+    What the folder holds besides is answered with 404 by the Gateway's policy (`answers`).
+    """
+    update: dict[str, object] = {}
+    if any(item.type != "Exact" or item.name != item.name.lower() for item in match.headers):
+        update["headers"] = tuple(_plain_value(item, item.name.lower()) for item in match.headers)
+    if any(item.type != "Exact" for item in match.query_params):
+        update["query_params"] = tuple(_plain_value(item, item.name) for item in match.query_params)
+    if match.path.type == "RegularExpression" and (folder := literal_start(match.path.value)) is not None:
+        update["path"] = PathMatch.model_construct(type="PathPrefix", value=folder)
+    return match.model_copy(update=update) if update else match
+
+
+def _plain_value(item: HeaderMatch | QueryMatch, name: str) -> HeaderMatch | QueryMatch:
+    value = item.value
+    if item.type == "RegularExpression":
+        value = anchored(without_backslashes(value) or value)
+    return item.model_copy(update={"name": name, "value": value})
 
 
 # --- policies: what goes to the Gateway, what stays with the route ---------------------------------------------------
@@ -54,11 +100,16 @@ def split_rules(rules: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
 
 
 def lower_route(route: Route, exact: ExactMatches) -> list[Route]:
-    """The rule with its prefixes made safe; two where a filter replaces the matched prefix."""
+    """The rule with its prefixes made safe; two where a filter replaces the matched prefix. Its matches are plain."""
+    # A backend without a share is left out: where the others are missing, the operator would send it everything.
+    backends = tuple(backend for backend in route.backend_refs if backend.weight)
+    update: dict[str, object] = {} if len(backends) == len(route.backend_refs) else {"backend_refs": backends}
     if not _replaces_prefix(route):
         lowered = [safe for match in route.matches for safe in lower_match(match, exact)]
         matches = tuple(dict.fromkeys(lowered) if len(lowered) > 1 else lowered)
-        return [route if matches == route.matches else route.model_copy(update={"matches": matches})]
+        if matches != route.matches:
+            update["matches"] = matches
+        return [route.model_copy(update=update) if update else route]
     return [
         route.model_copy(
             update={
@@ -66,8 +117,7 @@ def lower_route(route: Route, exact: ExactMatches) -> list[Route]:
                 "matches": (match,),
                 "filters": _replaced(route.filters, match),
                 "backend_refs": tuple(
-                    backend.model_copy(update={"filters": _replaced(backend.filters, match)})
-                    for backend in route.backend_refs
+                    backend.model_copy(update={"filters": _replaced(backend.filters, match)}) for backend in backends
                 ),
             }
         )
@@ -76,13 +126,10 @@ def lower_route(route: Route, exact: ExactMatches) -> list[Route]:
 
 
 def lower_match(match: Match, exact: ExactMatches) -> list[Match]:
-    """``/pub`` becomes exactly ``/pub`` and everything below ``/pub/``; header names become lower-case.
+    """``/pub`` becomes exactly ``/pub`` and everything below ``/pub/``; the match is plain.
 
     Exactly ``/pub`` is left out where an exact match of the host takes all its requests: the two would be equals.
     """
-    if any(item.name != item.name.lower() for item in match.headers):
-        headers = tuple(item.model_copy(update={"name": item.name.lower()}) for item in match.headers)
-        match = match.model_copy(update={"headers": headers})
     base = match.path.value.rstrip("/")
     if match.path.type != "PathPrefix" or not base:
         return [match]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
 
-__all__ = ["beats", "contradictory", "covers", "overlaps"]
+__all__ = ["beats", "covers", "operator_first", "overlaps", "paths_overlap", "ties"]
 
 
 def beats(first: Match, second: Match) -> bool:
@@ -20,12 +20,14 @@ def beats(first: Match, second: Match) -> bool:
     return _specification(first) < _specification(second) and _operator(first) < _operator(second)
 
 
-def contradictory(first: Match, second: Match) -> bool:
-    """Whether a request that matches both goes to one by the specification and to the other by the operator."""
-    for one, other in ((first, second), (second, first)):
-        if _specification(one) < _specification(other) and _operator(one) > _operator(other):
-            return True
-    return False
+def ties(first: Match, second: Match) -> bool:
+    """Whether the specification leaves the order of the two to the age, the name and the rules of their routes."""
+    return _specification(first) == _specification(second)
+
+
+def operator_first(first: Match, second: Match) -> bool:
+    """Whether the operator puts ``first`` before ``second``."""
+    return _operator(first) < _operator(second)
 
 
 def _specification(match: Match) -> tuple[object, ...]:
@@ -69,7 +71,7 @@ def overlaps(first: Match, second: Match) -> bool:
     """Whether a request can match both; true where that is not easily told."""
     if first.method and second.method and first.method != second.method:
         return False
-    return _paths_overlap(first.path, second.path) and not any(
+    return paths_overlap(first.path, second.path) and not any(
         name == other and value != different
         for these, those in zip(_conditions(first), _conditions(second), strict=True)
         for name, kind, value in these
@@ -78,7 +80,8 @@ def overlaps(first: Match, second: Match) -> bool:
     )
 
 
-def _paths_overlap(first: PathMatch, second: PathMatch) -> bool:
+def paths_overlap(first: PathMatch, second: PathMatch) -> bool:
+    """Whether a path can match both."""
     exact, prefix = sorted((first, second), key=lambda path: path.type != "Exact")
     if prefix.type == "Exact":
         return exact.value == prefix.value

@@ -9,11 +9,13 @@ from apiops_components.models.filters import Filter
 from apiops_components.models.match import Match
 from apiops_components.models.route import Route
 
-__all__ = ["route_objects"]
+__all__ = ["MAX_MATCHES_IN_ALL", "MAX_RULES", "route_objects"]
 
-_MAX_RULES = 16
+MAX_RULES = 16
+"""In one HTTPRoute."""
 _MAX_MATCHES = 64
-_MAX_MATCHES_IN_ALL = 128
+MAX_MATCHES_IN_ALL = 128
+"""Of all rules of one HTTPRoute."""
 
 
 def route_objects(
@@ -49,7 +51,7 @@ def _parts(rules: Sequence[Route]) -> Iterator[list[Route]]:
     for rule in rules:
         for start in range(0, len(rule.matches), _MAX_MATCHES):
             matches = rule.matches[start : start + _MAX_MATCHES]
-            if len(part) == _MAX_RULES or total + len(matches) > _MAX_MATCHES_IN_ALL:
+            if len(part) == MAX_RULES or total + len(matches) > MAX_MATCHES_IN_ALL:
                 yield part
                 part, total = [], 0
             name = f"{rule.name}-{start // _MAX_MATCHES + 1}" if rule.name and start else rule.name
@@ -72,6 +74,8 @@ def _rule(rule: Route) -> dict[str, Any]:
             | ({"filters": [_filter(item) for item in backend.filters]} if backend.filters else {})
             for backend in rule.backend_refs
         ]
+    if rule.timeouts is not None:
+        rendered["timeouts"] = rule.timeouts.model_dump(by_alias=True, exclude_none=True)
     return rendered
 
 

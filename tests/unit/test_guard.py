@@ -89,20 +89,20 @@ def holds(expression, request):
 # --- the two references ----------------------------------------------------------------------------------------------
 
 
-def _values_match(item, given):
+def _values_match(item, given, fits):
     # Repeated values are joined, as RFC 9110 says of headers; for a query parameter the specification leaves it open.
     if item["name"] not in given:
         return False
     value = ",".join(given[item["name"]])
-    return bool(re.search(item["value"], value)) if item["type"] == "RegularExpression" else value == item["value"]
+    return bool(fits(item["value"], value)) if item["type"] == "RegularExpression" else value == item["value"]
 
 
-def _rest_matches(match, request):
+def _rest_matches(match, request, fits=re.fullmatch):
     headers = [{**item, "name": item["name"].lower()} for item in match.get("headers", ())]
     return (
         match.get("method") in (None, request.method)
-        and all(_values_match(item, request.headers) for item in headers)
-        and all(_values_match(item, request.query) for item in match.get("queryParams", ()))
+        and all(_values_match(item, request.headers, fits) for item in headers)
+        and all(_values_match(item, request.query, fits) for item in match.get("queryParams", ()))
     )
 
 
@@ -156,7 +156,9 @@ def operator(rules, request):
         exact = path["type"] == "Exact"
         return request.path == path["value"] if exact else request.path.startswith(path["value"])
 
-    found = [(position(m), owner) for owner, m in rules if path_matches(m["path"]) and _rest_matches(m, request)]
+    found = [
+        (position(m), owner) for owner, m in rules if path_matches(m["path"]) and _rest_matches(m, request, re.search)
+    ]
     first = min((placed for placed, _ in found), default=None)
     return {owner for placed, owner in found if placed == first}
 

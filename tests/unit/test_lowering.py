@@ -9,6 +9,7 @@ from apiops_components.errors import InvalidInput, problems_of
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
 from apiops_components.models.filters import (
     Cors,
+    ExtensionRef,
     Filter,
     HeaderModifier,
     Mirror,
@@ -43,9 +44,9 @@ from apiops_components.models.policy.actions import (
 from apiops_components.models.policy.actions import Redirect as RedirectAction
 from apiops_components.models.policy.actions import UrlRewrite as RewriteAction
 from apiops_components.models.policy.document import Rule, TrafficPolicy
-from apiops_components.models.route import Backend, HttpRoute, Route, Timeouts
+from apiops_components.models.route import Backend, HttpRoute, Route
 from apiops_components.render.gateway import api_objects
-from apiops_components.render.lowering import exact_matches, lower_route, split_rules
+from apiops_components.render.lowering import exact_matches, lower_route, plain_apis, split_rules
 from apiops_components.render.refusal import check_host
 
 BACKEND = Backend.to("web", 80)
@@ -57,7 +58,8 @@ def match(value="/x", kind="PathPrefix", **more):
 
 def lowered(route, *others):
     apis = (ApiSpec(name="a", routes=(route,)), *(ApiSpec(name=f"b{n}", routes=(o,)) for n, o in enumerate(others)))
-    return lower_route(route, exact_matches(apis))
+    plain = plain_apis(apis)
+    return lower_route(plain[0].routes[0], exact_matches(plain))
 
 
 def paths(route, *others):
@@ -244,10 +246,14 @@ VALUE = "routes[0].matches[0].path.value"
 FILTER = "routes[0].filters[0]"
 
 REFUSED = {
-    "regular expression": (
-        one(match("/[0-9]+", "RegularExpression")),
+    "regular expression without a folder": (
+        one(match("/a|/b", "RegularExpression")),
         ("routes[0].matches[0].path", "regular-expression"),
     ),
+    "bad pattern in path": (one(match("/a/(", "RegularExpression")), (VALUE, "pattern")),
+    "percent": (one(match("/a%20b")), (VALUE, "percent")),
+    "percent in a pattern": (one(match("/a/%20[0-9]", "RegularExpression")), (VALUE, "percent")),
+    "no match": (one().model_copy(update={"matches": ()}), ("routes[0].matches", "no-match")),
     "longest path": (one(match("/" + "a" * 1023)), (VALUE, "path-length")),
     "quote in path": (one(match("/it's")), (VALUE, "unsafe-value")),
     "quote in header": (
@@ -287,7 +293,69 @@ REFUSED = {
         one(backend_refs=(Backend(name="w", port=80, filters=(Filter(type="CORS", cors=Cors()),)),)),
         ("routes[0].backend_refs[0].filters[0]", "filter"),
     ),
-    "timeouts": (one(timeouts=Timeouts(request="1s")), ("routes[0].timeouts", "timeouts")),
+    "backslash that no class stands for": (
+        one(match(headers=(HeaderMatch(type="RegularExpression", name="a", value=r"a\bc"),))),
+        (f"{HEADER}.value", "unsafe-value"),
+    ),
+    "quote in a pattern": (
+        one(match(headers=(HeaderMatch(type="RegularExpression", name="a", value="a'b"),))),
+        (f"{HEADER}.value", "unsafe-value"),
+    ),
+    "longest pattern": (
+        one(match(headers=(HeaderMatch(type="RegularExpression", name="a", value="a" * 4095),))),
+        (f"{HEADER}.value", "pattern-length"),
+    ),
+    "a header twice": (
+        one(filters=(Filter.request_headers(set={"X-A": "1"}, remove=["x-a"]),)),
+        (f"{FILTER}.request_header_modifier.remove[0]", "header-twice"),
+    ),
+    "user-agent": (
+        one(filters=(Filter.request_headers(remove=["User-Agent"]),)),
+        (f"{FILTER}.request_header_modifier.remove[0]", "header-name"),
+    ),
+    "host": (
+        one(filters=(Filter.request_headers(set={"host": "b"}),)),
+        (f"{FILTER}.request_header_modifier.set[0]", "header-name"),
+    ),
+    "no header's name": (
+        one(filters=(Filter.response_headers(remove=["a b"]),)),
+        (f"{FILTER}.response_header_modifier.remove[0]", "header-name"),
+    ),
+    "new line in a header": (
+        one(filters=(Filter.request_headers(add={"a": "1\r\nb: 2"}),)),
+        (f"{FILTER}.request_header_modifier.add[0].value", "unsafe-value"),
+    ),
+    "query in a new path": (
+        one(filters=(Filter.rewrite(path="/a?b=c"),)),
+        (f"{FILTER}.url_rewrite.path.replace_full_path", "unsafe-value"),
+    ),
+    "policy by name at a backend": (
+        one(
+            backend_refs=(
+                Backend(
+                    name="w",
+                    port=80,
+                    filters=(Filter(type="ExtensionRef", extension_ref=ExtensionRef(group="", kind="K", name="n")),),
+                ),
+            )
+        ),
+        ("routes[0].backend_refs[0].filters[0]", "extension-ref"),
+    ),
+    "backend that redirects": (
+        one(backend_refs=(Backend(name="w", port=80, filters=(Filter.redirect(hostname="b.example.com"),)),)),
+        ("routes[0].backend_refs[0].filters[0]", "backend-redirect"),
+    ),
+    "responses of one of two backends": (
+        one(backend_refs=(BACKEND, Backend(name="w", port=80, filters=(Filter.response_headers(set={"a": "1"}),)))),
+        ("routes[0].backend_refs[1].filters[0]", "backend-response"),
+    ),
+    "responses of a rule and of its backend": (
+        one(
+            filters=(Filter.response_headers(set={"a": "1"}),),
+            backend_refs=(Backend(name="w", port=80, filters=(Filter.response_headers(set={"a": "2"}),)),),
+        ),
+        ("routes[0].backend_refs[0].filters[0]", "header-twice"),
+    ),
     "namespace": (
         one(backend_refs=(Backend.to("w", 80, namespace="other"),)),
         ("routes[0].backend_refs[0].namespace", "cross-namespace"),
@@ -302,14 +370,6 @@ REFUSED = {
         ("routes[0].backend_refs", "no-backend"),
     ),
     "no weight": (one(backend_refs=(Backend.to("w", 80, weight=0),)), ("routes[0].backend_refs", "no-weight")),
-    "interpolation in a header": (
-        one(filters=(Filter.request_headers(add={"a": "${req.url}"}),)),
-        (f"{FILTER}.request_header_modifier.add[0].value", "unsafe-value"),
-    ),
-    "interpolation in a response header": (
-        one(filters=(Filter.response_headers(set={"a": "${req.url}"}),)),
-        (f"{FILTER}.response_header_modifier.set[0].value", "unsafe-value"),
-    ),
     "group in a new path": (
         one(filters=(rewrite(type="ReplaceFullPath", replace_full_path="/a$1"),)),
         (f"{FILTER}.url_rewrite.path.replace_full_path", "unsafe-value"),
@@ -339,13 +399,12 @@ def test_what_the_operator_would_do_otherwise_is_refused(route, wanted):
 
 
 def test_every_problem_of_a_host_is_told_at_once():
-    bad = one(match("/[a]", "RegularExpression"), timeouts=Timeouts(request="1s"), backend_refs=())
+    bad = one(match("/a|/b", "RegularExpression"), backend_refs=())
     other = ApiSpec(name="b", routes=(one(match("/b'")),))
 
     assert problems(bad, others=(other,)) == [
         ("routes[0].matches[0].path", "regular-expression"),
         ("routes[0].backend_refs", "no-backend"),
-        ("routes[0].timeouts", "timeouts"),
         ("apis[1].routes[0].matches[0].path.value", "unsafe-value"),
     ]
 
@@ -405,6 +464,8 @@ def by(*names, **more):
         (by("a", "b"), by("b", "a"), "duplicate-route"),
         (by(method="GET"), by("a"), "ambiguous"),
         (by("a"), by("a", "b"), "ambiguous"),
+        (by("a"), by("b"), "ambiguous"),  # the specification leaves it to the age of the routes
+        (match("/x", method="GET"), match("/x/"), "ambiguous"),  # the longer by its characters, the same by segments
         (match("/x", "Exact", method="GET"), by("a"), "ambiguous"),
         (match("/x", query_params=(QueryMatch(name="q", value="1"),)), by(method="GET"), "ambiguous"),
     ],
@@ -422,7 +483,7 @@ def test_matches_that_the_two_rank_differently_are_refused(first, second, code):
         (by(), by("a")),
         (by(), by(method="GET")),
         (by(method="GET"), by("a", method="GET")),
-        (by("a"), by("b")),  # the specification leaves it to the age of the routes; both guards hold
+        (match("/x"), match("/x/", method="GET")),
         (by(method="GET"), by("a", method="POST")),
         (
             match(headers=(HeaderMatch(name="a", value="1"),)),

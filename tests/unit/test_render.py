@@ -259,11 +259,11 @@ def test_every_part_of_a_route_is_written():
     match = Match(
         path=PathMatch(type="Exact", value="/a"),
         method="PUT",
-        headers=(HeaderMatch(name="X-A", value="1"), HeaderMatch(type="RegularExpression", name="b", value="^x")),
+        headers=(HeaderMatch(name="X-A", value="1"), HeaderMatch(type="RegularExpression", name="b", value="x.*")),
         query_params=(QueryMatch(name="Q", value="1"),),
     )
     headers = Filter.request_headers(set={"x": "1"}, add={"y": "2"}, remove=["z"])
-    canary = Backend(name="new", port=81, weight=5, filters=(Filter.response_headers(set={"v": "2"}),))
+    canary = Backend(name="new", port=81, weight=5, filters=(Filter.request_headers(set={"v": "2"}),))
     api = ApiSpec(
         name="web",
         owner="web@example.com",
@@ -281,7 +281,18 @@ def test_every_part_of_a_route_is_written():
         ),
     )
 
-    (route,) = api_objects(host(api), api, ingress_namespace="ngrok")
+    policy, route = api_objects(host(api), api, ingress_namespace="ngrok")
+    redirect = {
+        "from": "^([a-zA-Z][-+.a-zA-Z0-9]*)://([^/?#:]*)(:[0-9]+)?[^?#]*(.*)$",
+        "to": "https://b.example.com/new$4",
+        "status_code": 301,
+    }
+    assert policy == {
+        "apiVersion": "ngrok.k8s.ngrok.com/v1alpha1",
+        "kind": "NgrokTrafficPolicy",
+        "metadata": {"name": "web.2", **META, "annotations": {"apiops/owner": "web@example.com"}},
+        "spec": {"policy": {"on_http_request": [{"actions": [{"type": "redirect", "config": redirect}]}]}},
+    }
     assert route == route_object(
         "web",
         [
@@ -292,7 +303,7 @@ def test_every_part_of_a_route_is_written():
                         "path": {"type": "Exact", "value": "/a"},
                         "headers": [
                             {"type": "Exact", "name": "x-a", "value": "1"},
-                            {"type": "RegularExpression", "name": "b", "value": "^x"},
+                            {"type": "RegularExpression", "name": "b", "value": "^(?:x.*)$"},
                         ],
                         "queryParams": [{"type": "Exact", "name": "Q", "value": "1"}],
                         "method": "PUT",
@@ -314,8 +325,8 @@ def test_every_part_of_a_route_is_written():
                         **service("new", 81, 5),
                         "filters": [
                             {
-                                "type": "ResponseHeaderModifier",
-                                "responseHeaderModifier": {"set": [{"name": "v", "value": "2"}]},
+                                "type": "RequestHeaderModifier",
+                                "requestHeaderModifier": {"set": [{"name": "v", "value": "2"}]},
                             }
                         ],
                     },
@@ -325,6 +336,10 @@ def test_every_part_of_a_route_is_written():
                 "matches": [{"path": {"type": "Exact", "value": "/old"}}],
                 "filters": [
                     {
+                        "type": "ExtensionRef",
+                        "extensionRef": {"group": "ngrok.k8s.ngrok.com", "kind": "NgrokTrafficPolicy", "name": "web.2"},
+                    },
+                    {
                         "type": "RequestRedirect",
                         "requestRedirect": {
                             "scheme": "https",
@@ -332,7 +347,7 @@ def test_every_part_of_a_route_is_written():
                             "path": {"type": "ReplaceFullPath", "replaceFullPath": "/new"},
                             "statusCode": 301,
                         },
-                    }
+                    },
                 ],
             },
         ],
