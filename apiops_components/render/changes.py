@@ -51,7 +51,7 @@ def filter_changes(filters: Sequence[Filter], paths: Sequence[str]) -> Changes:
             if _is_simple(item.request_header_modifier):
                 behind.append(item)
             else:
-                rules.append(Rule(actions=tuple(_header_actions(item.request_header_modifier))))
+                rules += _header_rules(item.request_header_modifier)
         elif item.url_rewrite is not None:
             _rewrite(item, item.url_rewrite, paths, before, rules, behind)
         elif item.request_redirect is not None:
@@ -69,9 +69,10 @@ def response_changes(route: Route) -> list[Rule]:
     backends = [backend for backend in route.backend_refs if backend.weight]
     filters = (*(backends[0].filters if len(backends) == 1 else ()), *route.filters)
     return [
-        Rule(actions=tuple(_header_actions(item.response_header_modifier)))
+        rule
         for item in filters
         if item.response_header_modifier is not None
+        for rule in _header_rules(item.response_header_modifier)
     ]
 
 
@@ -86,6 +87,11 @@ def _is_simple(change: HeaderModifier) -> bool:
         and 1 <= added <= _MOST_HEADERS
         and not any("${" in header.value for header in (*change.set, *change.add))
     )
+
+
+def _header_rules(change: HeaderModifier) -> list[Rule]:
+    actions = tuple(_header_actions(change))
+    return [Rule(actions=actions)] if actions else []
 
 
 def _header_actions(change: HeaderModifier) -> Iterator[Action]:

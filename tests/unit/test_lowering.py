@@ -44,10 +44,10 @@ from apiops_components.models.policy.actions import (
 from apiops_components.models.policy.actions import Redirect as RedirectAction
 from apiops_components.models.policy.actions import UrlRewrite as RewriteAction
 from apiops_components.models.policy.document import Rule, TrafficPolicy
-from apiops_components.models.route import Backend, HttpRoute, Route
+from apiops_components.models.route import Backend, HttpRoute, Route, Timeouts
 from apiops_components.render.gateway import api_objects
 from apiops_components.render.lowering import exact_matches, lower_route, plain_apis, split_rules
-from apiops_components.render.refusal import check_host
+from apiops_components.render.refusal import check_host, host_warnings, refusals
 
 BACKEND = Backend.to("web", 80)
 
@@ -407,6 +407,42 @@ def test_every_problem_of_a_host_is_told_at_once():
         ("routes[0].backend_refs", "no-backend"),
         ("apis[1].routes[0].matches[0].path.value", "unsafe-value"),
     ]
+
+
+def test_timeouts_are_written_and_warned_of_since_ngrok_does_not_apply_them():
+    """Nothing goes elsewhere or is newly allowed for it; a request may take longer, that is all."""
+    route = one(timeouts=Timeouts(request="10s", backend_request="1s"))
+    spec = ApiGatewaySpec(
+        name="h", namespace="n", host="a.example.com", apis=(ApiSpec(name="a", routes=(one(match("/y")), route)),)
+    )
+
+    assert refusals(spec) == []
+    (warning,) = host_warnings(spec)
+    assert (warning.document, warning.path, warning.code) == (
+        "ApiGateway h",
+        "apis[0].routes[1].timeouts",
+        "lowering/timeouts",
+    )
+    (rendered,) = routes_of(route)
+    assert rendered["spec"]["rules"][0]["timeouts"] == {"request": "10s", "backendRequest": "1s"}
+
+
+def test_a_backend_without_a_share_is_left_out():
+    """Were the other's Service missing, ngrok's operator would send it every request."""
+    (route,) = lowered(one(backend_refs=(BACKEND, Backend.to("old", 80, weight=0))))
+
+    assert route.backend_refs == (BACKEND,)
+
+
+def test_equals_are_settled_by_the_order_of_rules_within_one_object():
+    first, second = one(by("a")), one(by("b"))
+    check_host(
+        ApiGatewaySpec(name="h", namespace="n", host="a.example.com", apis=(ApiSpec(name="a", routes=(first, second)),))
+    )
+
+    assert problems(second, first) == [("routes[1].matches[0]", "ambiguous")]
+    many = tuple(one(match(f"/p{n}")) for n in range(8))
+    assert problems(first, second, *many) == [("routes[1].matches[0]", "ambiguous")]
 
 
 RESPONSE = TrafficPolicy(on_http_response=(Rule(actions=(AddHeaders(headers={"a": "b"}),)),))
