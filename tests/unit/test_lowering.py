@@ -440,9 +440,9 @@ def test_equals_are_settled_by_the_order_of_rules_within_one_object():
         ApiGatewaySpec(name="h", namespace="n", host="a.example.com", apis=(ApiSpec(name="a", routes=(first, second)),))
     )
 
-    assert problems(second, first) == [("routes[1].matches[0]", "ambiguous")]
+    assert set(problems(second, first)) == {("routes[1].matches[0]", "ambiguous")}
     many = tuple(one(match(f"/p{n}")) for n in range(8))
-    assert problems(first, second, *many) == [("routes[1].matches[0]", "ambiguous")]
+    assert set(problems(first, second, *many)) == {("routes[1].matches[0]", "ambiguous")}
 
 
 RESPONSE = TrafficPolicy(on_http_response=(Rule(actions=(AddHeaders(headers={"a": "b"}),)),))
