@@ -30,6 +30,7 @@ class _LazyGroup(click.Group):
         "render": "Print or write every Kubernetes manifest of an environment.",
         "sandbox": "Run a local control plane and deploy to it.",
         "schema": "Print the JSON Schema of a model, for editors.",
+        "settings": "Print an environment's settings, or what differs between two.",
         "simulate": "Tell what happens to a request: route, rule, backend, status.",
         "smoke": "Send requests as several users, and compare the answers.",
         "validate": "Check manifests and traffic policies written by anyone.",
