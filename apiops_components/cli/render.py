@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     "--allow-deletes", is_flag=True, help="Let a folder be emptied, and any number of objects go; else exit 3."
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where DIR differs from what would be written.")
+@click.option(
+    "--base", metavar="REV", help="With --check of a promoted tree: a tree that REV or its history had is right."
+)
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @no_color_option
 def command(
@@ -45,6 +48,7 @@ def command(
     owner: str | None,
     allow_deletes: bool,
     check: bool,
+    base: str | None,
     form: Any,
 ) -> int:
     """Print every Kubernetes manifest of an environment, or write one file an object.
@@ -63,6 +67,8 @@ def command(
         raise click.UsageError("--check compares with a folder: name it with --out")
     show_warnings(project.warnings(env))
     place = _place(project, env, out, owner, check=check) if out else None
+    if check and place and place.path == _resolved(out) and project.settings(env).environment.promoted_from:
+        return _check_promoted(project, env, base, out, form)
     wanted = owner or ("gitops" if place and place.path == _resolved(out) else "all")
     descriptions = project.descriptions(env, team)
     show_warnings(render_warnings(descriptions))
@@ -96,6 +102,18 @@ def command(
     if form == "json":
         _print_json(env, out, tree, written)
     click.echo(f"{len(tree.files)} manifests in {out}, {len(written)} files changed", err=True)
+    return 0
+
+
+def _check_promoted(project: Project, env: str, base: str | None, out: Path | None, form: str) -> int:
+    from apiops_components.delivery.promotion.gate import check_promoted  # noqa: PLC0415
+
+    index = check_promoted(project, env, base)
+    where = f"{len(index.files)} manifests of {(index.source or '')[:12]}" if index else "nothing was promoted yet"
+    if form == "json":
+        files = len(index.files) if index else 0
+        print_json({"environment": env, "folder": str(out), "files": files, "differences": []})
+    click.echo(f"{env}: {where}", err=True)
     return 0
 
 

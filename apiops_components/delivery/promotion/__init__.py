@@ -1,0 +1,1 @@
+"""What is deployed moves as Git commits: from one environment to the next, and back."""
