@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from apiops_components.errors import Problem
@@ -92,28 +91,28 @@ def _header_problems(change: HeaderModifier, path: str) -> Iterator[Problem]:
     valued = [(f"{kind}[{index}]", item) for kind in ("set", "add") for index, item in enumerate(getattr(change, kind))]
     named = [(place, item.name) for place, item in valued]
     named += [(f"remove[{index}]", name) for index, name in enumerate(change.remove)]
-    count = Counter(name.lower() for _, name in named)
     seen: set[str] = set()
     for place, name in named:
+        folded = name.lower()
         if not _NAME.fullmatch(name):
             yield Problem(
                 f"{name!r} is not the name of a header", f"{path}.{place}", "lowering/header-name", "write x-…"
             )
-        if name.lower() in _KEPT:
+        if folded in _KEPT:
             yield Problem(
-                f"ngrok does not change {name.lower()!r} this way",
+                f"ngrok does not change {folded!r} this way",
                 f"{path}.{place}",
                 "lowering/header-name",
-                "rewrite the hostname" if name.lower() == "host" else "leave it as it came",
+                "rewrite the hostname" if folded == "host" else "leave it as it came",
             )
-        if count[name.lower()] > 1 and name.lower() in seen:
+        if folded in seen:
             yield Problem(
                 f"{name!r} is changed twice in one filter, and nobody says in which order",
                 f"{path}.{place}",
                 "lowering/header-twice",
                 "keep one of them",
             )
-        seen.add(name.lower())
+        seen.add(folded)
     for place, header in valued:
         if not header.value.isprintable():
             yield Problem(

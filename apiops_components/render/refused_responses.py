@@ -39,12 +39,11 @@ class _Rewriting(NamedTuple):
 
 def response_problems(apis: Sequence[ApiSpec]) -> Iterator[Problem]:
     """Every such rule of a host with plain matches."""
-    responding = list(_responding(apis))
-    rewriting = list(_rewriting(apis)) if responding else ()
+    rewriting = list(_rewriting(apis))
     if not rewriting:
         return
     guards = Guards(apis)
-    for found in responding:
+    for found in _responding(apis):
         guard = guards.of_api(found.api) if found.route is None else guards.of_route(found.api, found.route)
         if guard.expression is None:
             continue  # it holds for every request of the host, whatever its path
