@@ -1,8 +1,11 @@
-"""Which listeners of a Gateway take a route, as the specification says, and why the others do not."""
+"""Which listeners of a Gateway take a route, as the specification says, and why the others do not.
+
+Only valid routes and Gateways come here, so their parts have the types of their models.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from apiops_components.errors import Problem
@@ -20,6 +23,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "TCP": ("TCPRoute",),
     "UDP": ("UDPRoute",),
 }
+_NOTHING: Mapping[str, Any] = {}
 _OWN_NAME = "kubernetes.io/metadata.name"
 
 
@@ -40,42 +44,43 @@ def attached(route: Linked, parent: Mapping[str, Any], gateway: Linked, objects:
         objects: For labels of namespaces.
         path: Of the reference, for problems.
     """
-    listeners: Sequence[Mapping[str, Any]] = [item for _, item in items(gateway.spec, "", "listeners")]
-    if section := text(parent, "sectionName"):
-        known = ", ".join(text(item, "name") for item in listeners)
-        listeners = [item for item in listeners if item.get("name") == section]
+    listeners: Sequence[Mapping[str, Any]] = gateway.spec["listeners"]
+    if section := parent.get("sectionName"):
+        known = listeners
+        listeners = [item for item in listeners if item["name"] == section]
         if not listeners:
             message = f"{gateway.title} has no listener {section!r}"
-            return _refused(message, f"{path}.sectionName", "listener", f"its listeners: {known}")
+            hint = f"its listeners: {', '.join(item['name'] for item in known)}"
+            return _refused(message, f"{path}.sectionName", "listener", hint)
     if (port := parent.get("port")) is not None:
-        known = ", ".join(sorted({str(item.get("port")) for item in listeners}))
-        listeners = [item for item in listeners if item.get("port") == port]
+        known = listeners
+        listeners = [item for item in listeners if item["port"] == port]
         if not listeners:
             message = f"{gateway.title} has no listener {section + ' ' if section else ''}on port {port}"
-            return _refused(message, f"{path}.port", "listener", f"listeners are on port {known}")
+            hint = f"listeners are on port {', '.join(sorted({str(item['port']) for item in known}))}"
+            return _refused(message, f"{path}.port", "listener", hint)
     return _taken(route, gateway, objects, path, listeners)
 
 
 def _taken(
     route: Linked, gateway: Linked, objects: ByName, path: str, listeners: Sequence[Mapping[str, Any]]
 ) -> Attached:
-    kind = route.kind[1]
-    named = _named(listeners)
-    listeners = [item for item in listeners if _takes_kind(item, route.kind)]
-    if not listeners:
-        message = f"no {kind} is taken by {named} of {gateway.title}"
+    of_kind = [item for item in listeners if _takes_kind(item, route.kind)]
+    if not of_kind:
+        message = f"no {route.kind[1]} is taken by {_named(listeners)} of {gateway.title}"
         return _refused(message, path, "route-kind", "protocol and allowedRoutes.kinds of the listener say which kinds")
-    named = _named(listeners)
-    listeners = [item for item in listeners if _takes_namespace(item, route, gateway, objects)]
-    if not listeners:
-        message = f"no route of namespace {route.namespace!r} is taken by {named} of {gateway.title}"
+    of_namespace = [item for item in of_kind if _takes_namespace(item, route, gateway, objects)]
+    if not of_namespace:
+        message = f"no route of namespace {route.namespace!r} is taken by {_named(of_kind)} of {gateway.title}"
         hint = "allow it in allowedRoutes.namespaces of the listener: by default only the Gateway's own (Same)"
         return _refused(message, path, "namespace", hint)
     hosts = hostnames(route)
-    found = [item for item in listeners if any(common_host(text(item, "hostname"), host) for host in hosts or ("",))]
-    if hosts and not found:
-        served = ", ".join(text(item, "hostname") for item in listeners)
-        message = f"none of these is a host of {_named(listeners)} of {gateway.title}: {served}"
+    if not hosts:
+        return Attached(of_namespace)
+    found = [item for item in of_namespace if any(common_host(item.get("hostname") or "", host) for host in hosts)]
+    if not found:
+        served = ", ".join(item["hostname"] for item in of_namespace)
+        message = f"none of these is a host of {_named(of_namespace)} of {gateway.title}: {served}"
         return _refused(
             message, "spec.hostnames", "hostname", "a hostname that both have, or none: the listener's then"
         )
@@ -86,30 +91,32 @@ def _refused(message: str, path: str, code: str, hint: str) -> Attached:
     return Attached((), Problem(message, path, f"reference/{code}", hint))
 
 
-def _named(listeners: Iterable[Mapping[str, Any]]) -> str:
-    names = [text(item, "name") for item in listeners]
-    return f"listener {names[0]!r}" if len(names) == 1 else "any listener"
+def _named(listeners: Sequence[Mapping[str, Any]]) -> str:
+    return f"listener {listeners[0]['name']!r}" if len(listeners) == 1 else "any listener"
 
 
 def _takes_kind(listener: Mapping[str, Any], kind: Kind) -> bool:
-    protocol = _KINDS.get(text(listener, "protocol"))  # of an implementation's own nothing is known
+    protocol = _KINDS.get(listener["protocol"])  # of an implementation's own nothing is known
     if protocol is not None and kind[1] not in protocol:
         return False
-    allowed = [
-        (item.get("group", _GROUP), item.get("kind")) for _, item in items(listener, "", "allowedRoutes", "kinds")
-    ]
-    return not allowed or kind in allowed
+    allowed = (listener.get("allowedRoutes") or _NOTHING).get("kinds")
+    return not allowed or any((_group(item), item["kind"]) == kind for item in allowed)
+
+
+def _group(item: Mapping[str, Any]) -> str:
+    group: str | None = item.get("group")
+    return _GROUP if group is None else group
 
 
 def _takes_namespace(listener: Mapping[str, Any], route: Linked, gateway: Linked, objects: ByName) -> bool:
     """False only where it is certain."""
-    namespaces = mapping(listener, "allowedRoutes", "namespaces")
-    allowed = namespaces.get("from", "Same")
+    namespaces = (listener.get("allowedRoutes") or _NOTHING).get("namespaces") or _NOTHING
+    allowed = namespaces.get("from") or "Same"
     if route.namespace is None or gateway.namespace is None or allowed == "All":
         return True
     if allowed == "Same":
         return route.namespace == gateway.namespace
-    return _may_select(mapping(namespaces, "selector"), route.namespace, objects)
+    return _may_select(namespaces.get("selector") or _NOTHING, route.namespace, objects)
 
 
 def _may_select(selector: Mapping[str, Any], namespace: str, objects: ByName) -> bool:
@@ -141,10 +148,9 @@ def _selects(selector: Mapping[str, Any], labels: Mapping[str, Any], *, known: b
     return True
 
 
-def hostnames(route: Linked) -> list[str]:
+def hostnames(route: Linked) -> Sequence[str]:
     """The hostnames that a route asks for; none for those of the listener."""
-    found = route.spec.get("hostnames")
-    return [host for host in found if isinstance(host, str)] if isinstance(found, list) else []
+    return route.spec.get("hostnames") or ()
 
 
 def common_host(listener: str, route: str) -> str:

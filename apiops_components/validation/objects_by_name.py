@@ -64,7 +64,9 @@ class ByName:
 
         They are valid, and few: one for each version in which the input holds the object.
         """
-        found = self._exact.get((kind, where, name), ())
+        found = self._exact.get((kind, where, name))
+        if not found:
+            return ()
         others = self._anywhere.get((kind, name), ()) if isinstance(where, str) else self._named.get((kind, name), ())
         if len(found) > _MOST_VERSIONS or len(others) > _MOST_VERSIONS:
             return ()

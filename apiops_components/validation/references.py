@@ -15,7 +15,7 @@ from apiops_components.validation.conflicts import Conflicts
 from apiops_components.validation.linked import GATEWAY, GRANT, POLICY, ROUTES, SERVICE, Kind, Linked
 from apiops_components.validation.ngrok_gateways import NgrokGateways
 from apiops_components.validation.objects_by_name import ByName, Place, Scope, place
-from apiops_components.validation.walk import below, get, items, mapping, text
+from apiops_components.validation.walk import below, get, items, text
 
 __all__ = ["Found", "check_references"]
 
@@ -80,10 +80,10 @@ class _Checks:
     def _parents(self, number: int, route: Linked) -> Iterator[Told]:
         served: set[str] = set()
         known = True
-        for path, parent in items(route.spec, "spec", "parentRefs"):
+        for index, parent in enumerate(route.spec.get("parentRefs") or ()):
             hosts: set[str] | None = None
-            if (parent.get("group", _GATEWAY_GROUP), parent.get("kind", "Gateway")) == GATEWAY:
-                hosts = yield from self._parent(number, route, parent, path)
+            if (parent.get("kind") or "Gateway") == "Gateway" and parent.get("group") in (None, _GATEWAY_GROUP):
+                hosts = yield from self._parent(number, route, parent, f"spec.parentRefs[{index}]")
             known = known and hosts is not None
             served |= hosts or set()
         if known and served:
@@ -93,7 +93,7 @@ class _Checks:
         self, number: int, route: Linked, parent: Mapping[str, Any], path: str
     ) -> Generator[Told, None, set[str] | None]:
         """The hosts that a route is served for by a Gateway; None where that cannot be told."""
-        where, name = place(route, text(parent, "namespace") or route.namespace), text(parent, "name")
+        where, name = place(route, parent.get("namespace") or route.namespace), parent["name"]
         if self._objects.is_missing(GATEWAY, where, name):
             yield self._missing(GATEWAY, where, name, f"{path}.name"), False
         gateways = self._objects.meant(GATEWAY, where, name)
@@ -109,7 +109,8 @@ class _Checks:
         served: set[str] = set()
         for gateway, outcome in zip(gateways, outcomes, strict=True):
             for listener in outcome.listeners:
-                hosts = {common_host(text(listener, "hostname"), host) for host in hostnames(route) or ("",)} - {""}
+                own = listener.get("hostname") or ""
+                hosts = {common_host(own, host) for host in hostnames(route) or ("",)} - {""}
                 served |= hosts
                 if route.kind[1] == "HTTPRoute":
                     self.conflicts.add(number, route, gateway, listener, hosts)
@@ -125,31 +126,31 @@ class _Checks:
     # --- what rules refer to ---
 
     def _rules(self, route: Linked) -> Iterator[Told]:
-        for path, rule in items(route.spec, "spec", "rules"):
-            yield from self._filters(route, rule, path)
-            for below_rule, backend in items(rule, path, "backendRefs"):
-                yield from self._backend(route, backend, below_rule)
-                yield from self._filters(route, backend, below_rule)
+        for index, rule in enumerate(route.spec.get("rules") or ()):
+            yield from self._filters(route, rule, index, "")
+            for number, backend in enumerate(rule.get("backendRefs") or ()):
+                yield from self._backend(route, backend, f"spec.rules[{index}].backendRefs[{number}]")
+                yield from self._filters(route, backend, index, f".backendRefs[{number}]")
 
-    def _filters(self, route: Linked, holder: Mapping[str, Any], above: str) -> Iterator[Told]:
-        for path, item in items(holder, above, "filters"):
-            mirrored = mapping(item, "requestMirror", "backendRef")
-            if mirrored:
-                yield from self._backend(route, mirrored, f"{path}.requestMirror.backendRef")
-            referred = mapping(item, "extensionRef")
-            if referred.get("kind") == POLICY[1] and referred.get("group") in (POLICY[0], ""):
+    def _filters(self, route: Linked, holder: Mapping[str, Any], rule: int, above: str) -> Iterator[Told]:
+        for number, item in enumerate(holder.get("filters") or ()):
+            path = f"spec.rules[{rule}]{above}.filters[{number}]"
+            if mirrored := item.get("requestMirror"):
+                yield from self._backend(route, mirrored["backendRef"], f"{path}.requestMirror.backendRef")
+            referred = item.get("extensionRef")
+            if referred and referred["kind"] == POLICY[1] and referred["group"] in (POLICY[0], ""):
                 why = "ngrok's operator serves the route without it"
-                yield from self._policy(route, text(referred, "name"), f"{path}.extensionRef.name", why)
+                yield from self._policy(route, referred["name"], f"{path}.extensionRef.name", why)
 
     def _backend(self, route: Linked, backend: Mapping[str, Any], path: str) -> Iterator[Told]:
-        if (backend.get("group", ""), backend.get("kind", "Service")) != SERVICE:
+        if (backend.get("group") or "", backend.get("kind") or "Service") != SERVICE:
             return
-        namespace, name = text(backend, "namespace") or route.namespace, text(backend, "name")
+        namespace, name = backend.get("namespace") or route.namespace, backend["name"]
         where = place(route, namespace)
         if self._objects.is_missing(SERVICE, where, name):
             yield self._missing(SERVICE, where, name, f"{path}.name"), False
         services = self._objects.meant(SERVICE, where, name)
-        port = backend.get("port")
+        port = backend["port"]
         known = [_ports(service) for service in services]
         if known and all(ports is not None and port not in ports for ports in known):
             there = ", ".join(map(str, known[0] or ()))
