@@ -120,7 +120,8 @@ def check_policy(value: Any) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
 def _against(model: str, value: Any, prefix: str, name: Any) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
     cls: type[BaseModel] = _loaded(model)
     try:
-        made = cls.model_validate(value)
+        # Documents have the names of the definitions alone; those of Python are for people who write Python.
+        made = cls.model_validate(value, by_alias=True, by_name=False)
         if isinstance(name, str) and hasattr(made, "faults_named"):  # a project's policies speak of it
             from apiops_components.models.base import raise_faults  # noqa: PLC0415
 

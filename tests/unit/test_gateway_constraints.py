@@ -590,6 +590,22 @@ def test_an_object_that_breaks_one_constraint_is_refused_at_its_place(case):
         assert [bool(problem.hint) for problem in told if problem.message == case.keyword] == [True]
 
 
+CAMEL = [
+    (kind, place)
+    for kind, stated in STATED.items()
+    for place in stated["places"]
+    if re.search("[A-Z][A-Za-z]*$", place)
+]
+
+
+@pytest.mark.parametrize(("kind", "place"), CAMEL)
+def test_names_of_python_are_no_names_of_documents(kind, place):
+    spec, path, value = found(kind, place)
+    snake = re.sub("[A-Z]+", lambda match: f"_{match[0].lower()}", path[-1])
+    told = problems(document(kind, replaced(replaced(spec, path, MISSING), (*path[:-1], snake), value)))
+    assert (dotted(*path[:-1], snake), "schema/unknown-field") in [(problem.path, problem.code) for problem in told]
+
+
 DEFAULTS = [
     (kind, place, limits["default"])
     for kind, stated in STATED.items()
