@@ -1,11 +1,16 @@
 """What a change does to a project: its descriptions and programs at a Git revision, beside those in the work tree."""
 
+from dataclasses import replace
+
 from apiops_components.components.program import preview_programs
 from apiops_components.delivery.difference.comparison import Comparison, Side, compare
 from apiops_components.delivery.difference.item import Item, of_resource
 from apiops_components.delivery.difference.sides import described, project_at
 from apiops_components.delivery.git import Repository
 from apiops_components.errors import NotRunnable, Problem
+from apiops_components.guardrails.finding import Finding
+from apiops_components.models.cluster.replacement import Replacement, replacements
+from apiops_components.models.environment import Environment
 from apiops_components.project import Project
 
 __all__ = ["changes_since"]
@@ -32,7 +37,39 @@ def changes_since(project: Project, revision: str, environments: tuple[str, ...]
             message = f"unknown environment {unknown[0]!r}; environments here and at {revision}: {listed}"
             raise NotRunnable(Problem(message, code="project/environment"))
         base = _side(revision, before, environments or known)
-    return compare(base, _side("work tree", project, environments or known))
+        replaced = _replaced(before, project, environments or known)
+    head = _side("work tree", project, environments or known)
+    findings = {env: (*found, *replaced.get(env, ())) for env, found in (head.findings or {}).items()}
+    return compare(base, replace(head, findings=findings) if findings else head)
+
+
+def _replaced(before: Project | None, now: Project, environments: tuple[str, ...]) -> dict[str, tuple[Finding, ...]]:
+    """The changes that would replace a protected cluster: the engine refuses them in the middle of an update."""
+    found = {}
+    for env in environments:
+        if before is None or env not in before.environments or env not in now.environments:
+            continue
+        old, new = (project.settings(env).environment for project in (before, now))
+        if getattr(old.cluster, "protected", False):
+            found[env] = tuple(_finding(change, new) for change in replacements(old.cluster, new.cluster))
+    return found
+
+
+def _finding(change: Replacement, environment: Environment) -> Finding:
+    setting = change.setting.partition(".")[0]
+    can_allow = hasattr(environment.cluster, "allow_replace")
+    first = f"allow_replace: [{setting}]" if can_allow else "deletion_protection: false"
+    return Finding(
+        guardrail="cluster-replacement",
+        subject=f"cluster of {environment.name}",
+        owner=environment.owner,
+        team=None,
+        message=f"{change.old!s} → {change.new!s} replaces the cluster and everything in it ({change.why}), "
+        "which is protected",
+        hint=f"{first}, in an update of its own before this one",
+        path=f"cluster.{change.setting}",
+        waived="allow_replace names it" if change.allowed else "",
+    )
 
 
 def _side(label: str, project: Project | None, environments: tuple[str, ...]) -> Side:

@@ -33,6 +33,30 @@ def test_the_preview_names_objects_and_resources_with_their_fields(repo, cli):
     assert sum(o["kind"] == "NgrokTrafficPolicy" for o in environment["objects"]) == 1  # once, though Pulumi runs too
 
 
+PROD = "stacks/config/Pulumi.prod.yaml"
+
+
+def test_a_change_that_would_replace_a_protected_cluster_is_named_and_is_1_until_it_is_allowed(repo, cli):
+    repo.change(PROD, ("region: europe-west1", "region: europe-west4"))
+    done = cli("preview", "--base", "main", "--env", "prod", "--format", "json", cwd=repo.root)
+    assert done.code == 1
+    (environment,) = done.json()["environments"]
+    (finding,) = environment["guardrails"]["introduced"]
+    assert (finding["guardrail"], finding["path"], finding["hint"]) == (
+        "cluster-replacement",
+        "cluster.region",
+        "allow_replace: [region], in an update of its own before this one",
+    )
+    (cluster,) = [o for o in environment["objects"] if o["kind"] == "gcp:container/cluster:Cluster"]
+    assert "location" in [f["path"] for f in cluster["fields"] if f["forces_replacement"]]
+
+    repo.change(PROD, ("region: europe-west4", "region: europe-west4\n      allow_replace: [region]"))
+    done = cli("preview", "--base", "main", "--env", "prod", "--format", "json", cwd=repo.root)
+    (environment,) = done.json()["environments"]
+    assert done.code == 0
+    assert [f["waived"] for f in environment["guardrails"]["introduced"]] == ["allow_replace names it"]
+
+
 def test_a_guardrail_that_is_newly_broken_is_1(repo, cli):
     repo.change(SHOP, ("capacity=300", "capacity=3000"))
     done = cli("preview", "--base", "HEAD", "--env", "staging", cwd=repo.root)

@@ -65,7 +65,7 @@ _Topic = Annotated[
 _LabelKey = Annotated[str, matching(r"[a-z][a-z0-9_-]*", 63, "gke/label", "a label's key (lower-case letter first)")]
 _LabelValue = Annotated[str, matching(r"[a-z0-9_-]*", 63, "gke/label", "a label's value (lower case)")]
 
-Replacing = Literal["existing_network", "kind", "name", "network", "project", "region"]
+Replacing = Literal["existing_network", "fqdn_network_policies", "kind", "name", "network", "project", "region"]
 """A setting whose change replaces the cluster."""
 
 

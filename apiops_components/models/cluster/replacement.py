@@ -52,7 +52,9 @@ def replacements(old: Any, new: Any) -> Iterator[Replacement]:
         if before != after:
             yield Replacement(path, before, after, why, allowed=path.partition(".")[0] in allowed)
     if getattr(old, "fqdn_network_policies", False) and not getattr(new, "fqdn_network_policies", False):
-        yield Replacement("fqdn_network_policies", old=True, new=False, why="enable_fqdn_network_policy", allowed=False)
+        setting = "fqdn_network_policies"
+        why = "enable_fqdn_network_policy switched off"
+        yield Replacement(setting, old=True, new=False, why=why, allowed=setting in allowed)
 
 
 def _at(spec: Any, path: str) -> Any:
