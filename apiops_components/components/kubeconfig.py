@@ -40,5 +40,8 @@ def provider(
         delete_unreachable=delete_unreachable,
         # Argo CD and controllers own fields of the same objects; only the API server can keep owners apart.
         enable_server_side_apply=True,
+        # Else a new token would delete the Secret and make another of the same name: what reads it would find none in
+        # between, or for good where the update breaks off there (seen with 4.34.2).
+        enable_secret_mutable=True,
         opts=component.child(depends_on=list(depends_on)),
     )

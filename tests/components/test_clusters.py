@@ -93,6 +93,7 @@ def test_the_provider_applies_on_the_server_and_is_identified_by_a_value_known_i
         }[make.__name__],
         "deleteUnreachable": "false" if make is existing else "true",
         "enableServerSideApply": "true",
+        "enableSecretMutable": "true",
     }
 
 

@@ -163,6 +163,12 @@ def test_a_token_that_is_not_made_yet_is_unknown_and_secret():
     assert recorded().outputs["token"] is SECRET
 
 
+def test_an_administrator_s_token_in_clear_becomes_a_secret():
+    recording = record(lambda: GitLabToken("git", SPEC, secrets={"gitlab-administrator": ADMINISTRATOR}))
+    assert recording.one(PROVIDER).inputs["token"] is SECRET
+    assert ADMINISTRATOR not in json.dumps(asdict(recording), default=str)
+
+
 def test_without_the_administrator_s_token_it_is_told_what_to_set():
     with pytest.raises(InvalidInput) as caught:
         record(lambda: GitLabToken("git", SPEC, secrets={}))

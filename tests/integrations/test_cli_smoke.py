@@ -197,6 +197,13 @@ def test_a_body_is_sent_as_text_or_as_json(gitlab, service, file):
         assert service.seen[-1][4].get("Content-Type") == kind
 
 
+def test_credentials_of_netrc_are_not_sent(gitlab, service, file, tmp_path, monkeypatch):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password mine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    assert smoked(gitlab, service, file).return_value == 0
+    assert all(not seen[2].startswith("Basic") for seen in service.seen)
+
+
 def test_a_redirect_is_an_answer(gitlab, service, file):
     one_test(file, {"url": "/moved"}, {"status": 302, "headers": {"Location": "/orders"}})
     assert smoked(gitlab, service, file).return_value == 0
