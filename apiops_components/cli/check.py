@@ -29,20 +29,26 @@ def command(project: Project, env: str, team: str | None, form: str, today: date
 
     Each finding names what breaks the guardrail, who answers for it, the likely fix and, where there is one, a request
     that gets through. Exit 1 where a guardrail is broken; what the platform has waived is shown and breaks nothing.
-    A GitLab token that ends soon breaks one, too.
+    A GitLab token that ends soon breaks one, too, and so does a manifest that refers to a Gateway, policy or grant that
+    is not among the others. A Service may always be deployed elsewhere.
     """
     from apiops_components.guardrails.check import check  # noqa: PLC0415
     from apiops_components.guardrails.expiry import expiring  # noqa: PLC0415
     from apiops_components.render.description import render_all, render_warnings  # noqa: PLC0415
+    from apiops_components.validation.rendered import reference_findings  # noqa: PLC0415
 
     show_warnings(project.warnings(env))
     descriptions = project.descriptions(env, team)
     show_warnings(render_warnings(descriptions))
-    render_all(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
+    manifests = render_all(descriptions)  # what cannot be rendered safely is no less wrong than a broken guardrail
     rules = project.guardrails(env)
     show_warnings(project.unknown_names(rules))
     findings = check(descriptions, rules)
-    if team is None and project.platform == project:
+    whole = team is None and project.platform == project
+    broken_references, warnings = reference_findings(manifests, "project" if whole else "input")
+    findings += broken_references
+    show_warnings(warnings)
+    if whole:
         findings += expiring(project.settings(env).environment, today)
     broken = [finding for finding in findings if not finding.waived]
     apis = sum(len(gateway.apis) for description in descriptions for gateway in description.gateways)
