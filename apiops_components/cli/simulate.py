@@ -90,13 +90,13 @@ def command(
     if request is None:
         return _answer_lines(simulation, str(requests))
     try:
-        outcomes = simulation.answer(request)
+        outcomes, diverging = simulation.compare(request)
     except InvalidInput as error:
         raise NotRunnable(error.problems) from None
     if form == "json":
         print_json(simulation.json(request))
     else:
-        _print(outcomes, diverging=simulation.json(request)["diverges"])
+        _print(outcomes, diverging=diverging)
     return 0
 
 

@@ -20,7 +20,7 @@ from apiops_components.models.base import KubernetesModel
 from apiops_components.models.gateway import Gateway, GatewayClass, LabelSelector
 from apiops_components.models.grant import ReferenceGrant
 from apiops_components.models.policy.document import TrafficPolicy
-from apiops_components.models.route import HttpRoute
+from apiops_components.models.route import HttpRoute, Route
 
 __all__ = ["GROUP", "Object", "Resources", "Service", "ServicePort", "selects"]
 
@@ -285,8 +285,10 @@ def _object(value: Any) -> Object[Any] | None:
     try:
         typed = model.model_validate(spec)
     except ValidationError as error:
-        prefix = ".".join(path)
-        raise InvalidInput(problem.at(prefix=prefix) for problem in problems_of(error, spec)) from None
+        problems = problems_of(error, spec)
+        if {problem.code for problem in problems} != {"gateway/duplicate-route"}:
+            raise InvalidInput(problem.at(prefix=".".join(path)) for problem in problems) from None
+        typed = _with_repeated_matches(spec)
     return Object(
         kind=kind,
         namespace="" if kind in _OF_CLUSTER else str(metadata.get("namespace") or "default"),
@@ -296,6 +298,12 @@ def _object(value: Any) -> Object[Any] | None:
         labels=_texts(metadata.get("labels")),
         annotations=_texts(metadata.get("annotations")),
     )
+
+
+def _with_repeated_matches(spec: Mapping[str, Any]) -> HttpRoute:
+    """A route with a match that an earlier rule has, too: bad style, but a cluster takes it and the first rule wins."""
+    whole = HttpRoute.model_validate({key: value for key, value in spec.items() if key != "rules"})
+    return whole.model_copy(update={"rules": tuple(Route.model_validate(rule) for rule in spec["rules"])})
 
 
 def _texts(value: Any) -> Mapping[str, str]:

@@ -44,18 +44,23 @@ class Simulation:
             raise InvalidInput(Problem(message, "gateway", "request/gateway"))
         return {name: answer(request) for name, answer in self._readings}
 
+    def compare(self, request: Request) -> tuple[dict[str, Outcome], bool]:
+        """The outcomes, and whether they differ for client or backend.
+
+        Raises:
+            InvalidInput: The request names a Gateway that is not there.
+        """
+        outcomes = self.answer(request)
+        if len(outcomes) == 1:
+            return outcomes, False
+        first, *others = outcomes.values()
+        return outcomes, any(diverges(first, other) for other in others)
+
     def json(self, request: Request) -> dict[str, Any]:
         """The outcomes as the command line prints them.
 
         Raises:
             InvalidInput: The request names a Gateway that is not there.
         """
-        return outcomes_json(self.answer(request))
-
-
-def outcomes_json(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
-    """Outcomes by semantics, and whether they differ for client or backend."""
-    found: dict[str, Any] = {name: outcome.json() for name, outcome in outcomes.items()}
-    first, *others = outcomes.values()
-    found["diverges"] = any(diverges(first, other) for other in others)
-    return found
+        outcomes, diverging = self.compare(request)
+        return {**{name: outcome.json() for name, outcome in outcomes.items()}, "diverges": diverging}

@@ -11,6 +11,7 @@ Where it leaves a choice:
   there twice is compared as one, joined by commas.
 - A route whose ExtensionRef names a policy that does not exist answers 500: the filter must not be skipped. Policies
   are named in ``actions``, but not run.
+- ListenerSets are not read: what attaches to one is not there.
 - A backend that is no Service, or whose Service lacks that port, is invalid.
 """
 

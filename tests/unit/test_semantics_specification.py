@@ -356,6 +356,8 @@ def test_ties_go_to_the_oldest_route_then_the_first_by_name_then_the_first_rule(
 
     assert where(tied, "http://a/a") == "a.0"
     assert where(tied, "http://a/b") == "b.1"
+    twice = [gateway(), route("a", rule("/a", "/a"), rule("=/b"), rule("/a", "=/b"))]
+    assert [where(twice, f"http://a/{path}") for path in "ab"] == ["a.0", "a.1"]
     assert where([gateway(), route("b", rule("/"), **old), route("a", rule("/"), **new)], "http://a/") == "b.0"
     assert where([gateway(), route("b", rule("/"), **old), route("a", rule("/"))], "http://a/") == "b.0"
 
