@@ -3,11 +3,14 @@
 Hosts, exact paths and prefixes are looked up in dictionaries: the exact host first, then wildcards from the longest to
 the shortest, then what is for every host; below a host the exact path, then each prefix that the path has, from the
 longest to the shortest, then the regular expressions that share its beginning. What is found there is in order of
-precedence, so the first that holds is the answer.
+precedence, so the first that holds is the answer; where that are many, those whose header or parameter has another
+value are left out by one more look-up.
 """
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -76,39 +79,86 @@ def _value(item: HeaderMatch | QueryMatch) -> str | Callable[[str], Any]:
     return item.value if item.type == "Exact" else matcher(item.value)
 
 
+_FEW = 8
+"""Entries that are tried sooner than looked up."""
+
+_Condition = tuple[bool, str, str]
+"""Of a header or a parameter: its name and value."""
+
+
+class _Bucket:
+    """The matches of one path, in order."""
+
+    __slots__ = ("_by_condition", "_others")
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._others = sorted(entries, key=_rank)
+        self._by_condition: dict[_Condition, list[Entry]] = {}
+        if len(self._others) > _FEW:
+            count = Counter(condition for entry in self._others for condition in _conditions(entry))
+            entries, self._others = self._others, []
+            for entry in entries:
+                rarest = min(_conditions(entry), key=count.__getitem__, default=None)
+                place = self._others if rarest is None else self._by_condition.setdefault(rarest, [])
+                place.append(entry)
+
+    def find(self, request: Request) -> Entry | None:
+        """The first that holds."""
+        for entry in self._candidates(request) if self._by_condition else self._others:
+            if entry.holds(request):
+                return entry
+        return None
+
+    def _candidates(self, request: Request) -> Iterable[Entry]:
+        sent = [(True, name, request.header(name) or "") for name in request.headers]
+        sent += [(False, name, values[0]) for name, values in request.parameters.items()]
+        sent.append((True, "host", request.host))
+        found = [entries for condition in sent if (entries := self._by_condition.get(condition))]
+        return heapq.merge(self._others, *found, key=_rank)
+
+
+def _rank(entry: Entry) -> tuple[Any, ...]:
+    return entry.rank
+
+
+def _conditions(entry: Entry) -> list[_Condition]:
+    tests = [(True, *test) for test in entry.headers] + [(False, *test) for test in entry.parameters]
+    return [(header, name, value) for header, name, value in tests if isinstance(value, str)]
+
+
 class Paths:
     """The matches of one host."""
 
     __slots__ = ("_exact", "_longest", "_patterns", "_prefixes")
 
     def __init__(self, matches: Iterable[tuple[Match, Entry]]) -> None:
-        self._exact: dict[str, list[Entry]] = {}
-        self._prefixes: dict[str, list[Entry]] = {}
+        exact: dict[str, list[Entry]] = defaultdict(list)
+        prefixes: dict[str, list[Entry]] = defaultdict(list)
         self._patterns: dict[str, list[tuple[tuple[Any, ...], Callable[[str], Any], Entry]]] = {}
         for match, entry in matches:
             value = match.path.value
             if match.path.type == "Exact":
-                self._exact.setdefault(value, []).append(entry)
+                exact[value].append(entry)
             elif match.path.type == "PathPrefix":
-                self._prefixes.setdefault(value.rstrip("/"), []).append(entry)
+                prefixes[value.rstrip("/")].append(entry)
             else:
                 rank = (-len(value), *entry.rank)
                 self._patterns.setdefault(start_of(value), []).append((rank, matcher(value), entry))
-        for entries in (*self._exact.values(), *self._prefixes.values()):
-            entries.sort(key=lambda entry: entry.rank)
+        self._exact = {path: _Bucket(entries) for path, entries in exact.items()}
+        self._prefixes = {path: _Bucket(entries) for path, entries in prefixes.items()}
         self._longest = max((len(path) for path in (*self._prefixes, *self._patterns)), default=0)
 
     def find(self, request: Request) -> Entry | None:
         """The match that takes the request."""
         path = request.path
-        for entry in self._exact.get(path, ()):
-            if entry.holds(request):
-                return entry
+        bucket = self._exact.get(path)
+        if bucket is not None and (entry := bucket.find(request)) is not None:
+            return entry
         if self._prefixes:
             for start in _starts(path, self._longest):
-                for entry in self._prefixes.get(start, ()):
-                    if entry.holds(request):
-                        return entry
+                bucket = self._prefixes.get(start)
+                if bucket is not None and (entry := bucket.find(request)) is not None:
+                    return entry
         return self._find_pattern(request) if self._patterns else None
 
     def _find_pattern(self, request: Request) -> Entry | None:

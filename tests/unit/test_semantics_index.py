@@ -126,6 +126,28 @@ def test_the_index_answers_as_a_plain_scan_does(defined, requests):
         assert turned.answer(request) == found
 
 
+MANY = st.lists(
+    st.builds(
+        lambda path, headers, parameters, method: rule(match(path, **conditions(headers, parameters, method))),
+        st.sampled_from(["/", "=/a"]),
+        *(st.dictionaries(st.sampled_from(names), st.sampled_from("1234"), max_size=3) for names in ("xyz", "xy")),
+        METHODS,
+    ),
+    min_size=9,
+    max_size=40,
+)
+
+
+@given(MANY, st.lists(REQUESTS, min_size=1, max_size=10))
+def test_many_matches_of_one_path_are_told_apart_by_their_conditions(rules, requests):
+    made = [route(f"r{number}", each) for number, each in enumerate(rules)]
+    specification = Specification(Resources.of([gateway(), *made]))
+    for data in requests:
+        request = request_of(data)
+        found = specification.answer(request)
+        assert (found.route, found.rule) == expected(made, request)
+
+
 @given(DEFINED, REQUESTS)
 def test_a_more_specific_host_wins(defined, data):
     """Whatever else is there, a route for the very host with a match for the very path takes the request."""
