@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from apiops_components.cli.options import no_color_option
-from apiops_components.cli.output import print_json
+from apiops_components.cli.options import env_option, no_color_option, project_option
+from apiops_components.cli.output import print_json, show_warnings
 
 if TYPE_CHECKING:
+    from apiops_components.project import Project
     from apiops_components.sandbox.control_plane import Sandbox
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,6 +89,38 @@ def up(sandbox: Sandbox, slim: bool, crds: tuple[Path, ...], fsync: bool | None,
         print_json({"name": sandbox.name, "kubeconfig": str(kubeconfig)})
     else:
         click.echo(str(kubeconfig))
+    return 0
+
+
+@command.command("deploy")
+@project_option
+@env_option
+@_name_option
+@click.option(
+    "--by",
+    type=click.Choice(["pulumi", "argocd"]),
+    help="A real `pulumi up`, or a commit that Argo CD follows  [default: as before; pulumi where it is on PATH]",
+)
+@_format_option
+@no_color_option
+def deploy(project: Project, env: str, sandbox: Sandbox, by: str | None, form: str) -> int:
+    """Put an environment onto it, and wait until all of it is there.
+
+    By Pulumi: the stacks themselves, their state in the sandbox. By Argo CD: namespaces and projects are applied, the
+    rest is committed to a repository in the sandbox, and Argo CD has it Synced and Healthy. The objects are the same.
+    """
+    from apiops_components.sandbox.deploy import by_argocd, by_pulumi, deployed_by  # noqa: PLC0415
+
+    show_warnings(project.warnings(env))
+    with sandbox.ready():
+        by = by or deployed_by(sandbox, env) or ("pulumi" if shutil.which("pulumi") else "argocd")
+        deployed = (by_pulumi if by == "pulumi" else by_argocd)(sandbox, project, env)
+    if form == "json":
+        print_json(asdict(deployed))
+    else:
+        what = ", ".join(deployed.applications) or "nothing"
+        commit = f", commit {deployed.commit[:12]}" if deployed.commit else ""
+        click.echo(f"{env}: {what} deployed by {deployed.by} in {deployed.seconds:.1f} s{commit}")
     return 0
 
 

@@ -9,16 +9,19 @@ from apiops_components.sandbox.plan import HOST
 __all__ = ["NAMESPACE", "argocd_settings", "redis_configuration"]
 
 NAMESPACE = "argocd"
+_HEALTHY = 'return {status = "Healthy", message = "accepted; no operator runs in the sandbox"}'
 _LABELS = {"app.kubernetes.io/part-of": "argocd"}
 
 
-def argocd_settings(server_key: str, redis_password: str) -> list[dict[str, Any]]:
-    """Namespace, settings, secrets and the default project."""
+def argocd_settings(server_key: str) -> list[dict[str, Any]]:
+    """Namespace, settings, secret and the default project."""
     settings = {
-        # A commit is seen within seconds, as it is where a forge calls a webhook.
-        "timeout.reconciliation": "10s",
-        "timeout.reconciliation.jitter": "0s",
         "application.resourceTrackingMethod": "annotation",
+        # Nobody serves Gateways here, so none would ever say that it is: routes are judged by `simulate` instead.
+        **{
+            f"resource.customizations.health.gateway.networking.k8s.io_{kind}": _HEALTHY
+            for kind in ("Gateway", "HTTPRoute", "GRPCRoute")
+        },
     }
     maps: dict[str, dict[str, str]] = {
         "argocd-cm": settings,
@@ -28,11 +31,11 @@ def argocd_settings(server_key: str, redis_password: str) -> list[dict[str, Any]
         "argocd-tls-certs-cm": {},
         "argocd-gpg-keys-cm": {},
     }
-    held = {"argocd-secret": {"server.secretkey": server_key}, "argocd-redis": {"auth": redis_password}}
+    secret = {"stringData": {"server.secretkey": server_key}}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         *({"apiVersion": "v1", "kind": "ConfigMap", **_named(name), "data": data} for name, data in maps.items()),
-        *({"apiVersion": "v1", "kind": "Secret", **_named(name), "stringData": data} for name, data in held.items()),
+        {"apiVersion": "v1", "kind": "Secret", **_named("argocd-secret"), **secret},
         {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "AppProject",

@@ -131,13 +131,13 @@ class Workshop:
                 work = Path(tempfile.mkdtemp(prefix=f".{key(program)}.", dir=self._cache.programs))
                 try:
                     self._compile(program, work)
+                    if not self._is_pinned(program, work / program.name):
+                        message = f"what was built does not call itself {program.name} {program.version}"
+                        raise NotRunnable(Problem(message, code="sandbox/build", hint="please report it"))
                     built.parent.mkdir(exist_ok=True)
                     (work / program.name).replace(built)
                 finally:
                     shutil.rmtree(work, ignore_errors=True)
-        if not self._is_pinned(program, built):
-            message = f"what was built does not call itself {program.name} {program.version}"
-            raise NotRunnable(Problem(message, code="sandbox/build", file=str(built)))
         return built
 
     def _compile(self, program: Program, work: Path) -> None:
@@ -159,7 +159,7 @@ class Workshop:
         for patch in program.patches:
             copy = replaced.setdefault(patch.module, work / "source" / str(len(replaced)))
             if not copy.exists():
-                skipped = shutil.ignore_patterns("docs", "test", "testdata", "*_test.go", "*.png", "*.svg")
+                skipped = shutil.ignore_patterns("docs", "test", "testdata", "*_test.go")
                 shutil.copytree(go.module(patch.module, folder), copy, ignore=skipped, copy_function=shutil.copyfile)
                 for path in (copy, *copy.rglob("*/")):  # the module cache is read-only
                     path.chmod(0o755)

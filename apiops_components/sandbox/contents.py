@@ -43,13 +43,18 @@ def install(state: State, folder: Folder, cluster: Cluster) -> None:
 
 
 def _install_argocd(state: State, folder: Folder, cluster: Cluster) -> None:
-    file = folder.root / "passwords"
-    if not file.is_file():
-        write_private(file, f"{secrets.token_hex(16)} {secrets.token_hex(16)}".encode())
-    server_key, redis_password = file.read_text().split()
-    for item in argocd_settings(server_key, redis_password):
+    folder.redis.mkdir(exist_ok=True, mode=0o700)
+    redis_password = _kept(folder.redis / "auth")
+    write_private(folder.redis / "redis.conf", redis_configuration(state.ports["redis"], redis_password).encode())
+    for item in argocd_settings(_kept(folder.root / "argocd-server-key")):
         cluster.apply(item)
-    write_private(folder.root / "redis.conf", redis_configuration(state.ports["redis"], redis_password).encode())
+
+
+def _kept(file: Path) -> str:
+    """A password that is made once."""
+    if not file.is_file():
+        write_private(file, secrets.token_hex(16).encode())
+    return file.read_text()
 
 
 def served(cluster: Cluster, definitions: Iterable[Mapping[str, Any]]) -> bool:

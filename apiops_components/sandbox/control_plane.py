@@ -68,7 +68,7 @@ class Sandbox:
         self.folder: Folder = cache.sandbox(name)
         self.environment = environment
         self.progress = progress
-        self._processes = Processes(self.folder)
+        self.processes = Processes(self.folder)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -78,7 +78,11 @@ class Sandbox:
             self.progress.say(f"another run works on sandbox {self.name!r}; waiting for it")
 
         with locked(self.folder.lock, waiting):
-            yield
+            try:
+                yield
+            finally:
+                if not self.folder.root.exists():
+                    self.folder.lock.unlink(missing_ok=True)
 
     def state(self) -> State | None:
         """What was chosen for it; None where there is no such sandbox.
@@ -132,6 +136,28 @@ class Sandbox:
                 raise
         return self.folder.kubeconfig
 
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """All of it runs, started again where it does not, and nobody else changes it meanwhile.
+
+        Raises:
+            NotRunnable: There is no such sandbox, it has no controllers, or it does not start.
+        """
+        with self.locked():
+            state = self.required()
+            if not state.full:
+                message = f"sandbox {self.name!r} is slim: nothing there makes pods or follows Git"
+                hint = f"apiopsctl sandbox up --name {self.name}"
+                raise NotRunnable(Problem(message, code="sandbox/slim", hint=hint))
+            if any(process.state != "ready" for process in self.status()):
+                try:
+                    with file_errors("the sandbox cannot be written"):
+                        self._run(state)
+                except BaseException:
+                    self._stop_all()
+                    raise
+            yield
+
     def down(self) -> bool:
         """Ends everything of it and removes it; whether there was anything.
 
@@ -148,7 +174,6 @@ class Sandbox:
     def _remove(self) -> None:
         if self.folder.root.exists():
             shutil.rmtree(self.folder.root)
-        self.folder.lock.unlink(missing_ok=True)
 
     def status(self) -> list[ProcessStatus]:
         """Its processes as they are now, in the order of their start.
@@ -212,8 +237,12 @@ class Sandbox:
 
     def _prepare(self, state: State) -> None:
         folder = self.folder
-        for part in (folder.root, folder.logs, folder.records, folder.root / "etcd", folder.root / "bin"):
+        for part in (folder.root, folder.logs, folder.records, folder.root / "etcd", folder.bin):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Argo CD looks for it even where no commit is verified.
+        wrapper = folder.bin / "git-verify-wrapper.sh"
+        wrapper.write_text("#!/bin/sh\nexit 0\n")
+        wrapper.chmod(0o700)
         write_private(folder.state, state.model_dump_json(indent=2).encode())
         if not (folder.certificates / "service-accounts.key").is_file():  # the last that is written
             shutil.rmtree(folder.certificates, ignore_errors=True)
@@ -236,23 +265,23 @@ class Sandbox:
     def _ensure(self, wanted: Iterable[Service], prober: Prober) -> None:
         wanted = list(wanted)
         for service in wanted:
-            process = self._processes.find(service.name)
+            process = self.processes.find(service.name)
             if process and _command(process) != list(service.command):  # of another version or with other ports
-                self._processes.stop([service.name])
+                self.processes.stop([service.name])
                 process = None
             if process is None:
-                self._processes.start(service)
+                self.processes.start(service)
         for service in wanted:
             wait_for(lambda service=service: self._settled(service, prober), seconds=_PATIENCE, pause=0.1)  # type: ignore[misc]
-            if not prober.is_ready(service.probe) or self._processes.exited(service.name):
+            if not prober.is_ready(service.probe) or self.processes.exited(service.name):
                 self._tell(service)
 
     def _settled(self, service: Service, prober: Prober) -> bool:
-        return self._processes.exited(service.name) or prober.is_ready(service.probe)
+        return self.processes.exited(service.name) or prober.is_ready(service.probe)
 
     def _tell(self, service: Service) -> None:
-        said = self._processes.last_words(service.name)
-        if self._processes.exited(service.name):
+        said = self.processes.last_words(service.name)
+        if self.processes.exited(service.name):
             if any(text in said for text in _TAKEN):
                 raise _PortTakenError(f"somebody took a port of {service.name} between its choice and its use")
             what = f"{service.name} ended at once"
@@ -264,8 +293,8 @@ class Sandbox:
     def _stop_all(self) -> None:
         # Clients first: an API server waits for those that watch.
         known = [service.name for service in reversed(self._known())]
-        rest = [name for name in self._processes.names() if name not in known]
-        self._processes.stop([*known, *rest])
+        rest = [name for name in self.processes.names() if name not in known]
+        self.processes.stop([*known, *rest])
 
     def _known(self) -> list[Service]:
         try:
@@ -275,7 +304,7 @@ class Sandbox:
         return services(state, self.folder) if state else []
 
     def _status(self, service: Service, prober: Prober) -> ProcessStatus:
-        process = self._processes.find(service.name)
+        process = self.processes.find(service.name)
         megabytes, pid = 0, None
         if process is not None:
             try:
@@ -283,7 +312,7 @@ class Sandbox:
             except psutil.Error:
                 process = None
         state = "dead" if process is None else "ready" if prober.is_ready(service.probe) else "not ready"
-        log = str(self._processes.log(service.name))
+        log = str(self.processes.log(service.name))
         return ProcessStatus(service.name, state, pid, service.probe.port, megabytes, log)
 
 

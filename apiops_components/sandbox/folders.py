@@ -91,6 +91,21 @@ class Folder:
         return self.root / "processes"
 
     @property
+    def bin(self) -> Path:
+        """Before PATH for its processes."""
+        return self.root / "bin"
+
+    @property
+    def redis(self) -> Path:
+        """Settings and password of the cache."""
+        return self.root / "redis"
+
+    @property
+    def pulumi(self) -> Path:
+        """State and settings of Pulumi."""
+        return self.root / "pulumi"
+
+    @property
     def repository(self) -> Path:
         """The Git repository that Argo CD watches."""
         return self.root / "repository"

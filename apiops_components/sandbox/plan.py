@@ -25,7 +25,7 @@ _FULL_PORTS = (
     "argocd-repo-server-metrics",
     "argocd-application-controller",
     "argocd-applicationset-controller",
-    "argocd-applicationset-controller-metrics",
+    "argocd-applicationset-controller-probes",
     "argocd-applicationset-controller-webhook",
 )
 _CONTROLLERS = "*,-node-ipam-controller,-node-route-controller,-service-lb-controller"
@@ -200,7 +200,7 @@ def _kwok(state: State, folder: Folder) -> Service:
 
 
 def _redis(state: State, folder: Folder) -> Service:
-    command = (state.programs["redis-server"], str(folder.root / "redis.conf"))
+    command = (state.programs["redis-server"], str(folder.redis / "redis.conf"))
     return Service("redis", command, Probe("tcp", state.ports["redis"]))
 
 
@@ -212,9 +212,15 @@ def _argocd(state: State, folder: Folder) -> list[Service]:
     def service(name: str, options: tuple[str, ...], probe: Probe) -> Service:
         environment = {
             "ARGOCD_BINARY_NAME": name,
+            "REDIS_CREDS_DIR_PATH": str(folder.redis),
+            "KUBECONFIG": str(folder.kubeconfig),  # one of them reads no flag
             # There is no service account's token: the kubeconfig is the cluster that Argo CD is "in".
             "ARGOCD_FAKE_IN_CLUSTER": "true",
             "ARGOCD_GPG_ENABLED": "false",
+            # A commit is seen within seconds, as it is where a forge calls a webhook.
+            "ARGOCD_RECONCILIATION_TIMEOUT": "10s",
+            "ARGOCD_RECONCILIATION_JITTER": "0s",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
             **{
                 f"ARGOCD_{what}_DATA_PATH": str(folder.root / "argocd" / what.lower()) for what in ("TLS", "SSH", "GPG")
             },
@@ -254,12 +260,12 @@ def _argocd(state: State, folder: Folder) -> list[Service]:
             (
                 f"--kubeconfig={folder.kubeconfig}",
                 "--namespace=argocd",
-                f"--metrics-addr={HOST}:{ports['argocd-applicationset-controller-metrics']}",
-                f"--probe-addr={HOST}:{ports['argocd-applicationset-controller']}",
+                f"--metrics-addr={HOST}:{ports['argocd-applicationset-controller']}",
+                f"--probe-addr={HOST}:{ports['argocd-applicationset-controller-probes']}",
                 f"--webhook-addr={HOST}:{ports['argocd-applicationset-controller-webhook']}",
                 f"--argocd-repo-server={repo_server}",
                 "--repo-server-plaintext",
             ),
-            Probe("http", ports["argocd-applicationset-controller"]),
+            Probe("http", ports["argocd-applicationset-controller"], "/metrics"),  # its probes' address checks nothing
         ),
     ]

@@ -48,7 +48,7 @@ class Processes:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder.root,
-                env={**_inherited(os.environ), _MARK: self._mark(service.name), **service.environment},
+                env=self._environment(service),
                 start_new_session=True,
             )
 
@@ -80,6 +80,18 @@ class Processes:
         child = _children.get(self._record(name))
         return child is not None and child.poll() is not None
 
+    def wait(self, name: str) -> int:
+        """The exit code of a process that was started here, when it has ended."""
+        child = _children.pop(self._record(name))
+        try:
+            code = child.wait()
+        except BaseException:
+            _children[self._record(name)] = child
+            self.stop([name])
+            raise
+        self._record(name).unlink(missing_ok=True)
+        return code
+
     def stop(self, names: Iterable[str], *, patience: float = 5) -> None:
         """Ends processes, in this order, with all that they started; those that do not listen, by force."""
         for name in names:
@@ -102,6 +114,10 @@ class Processes:
 
     def _record(self, name: str) -> Path:
         return self._folder.records / name
+
+    def _environment(self, service: Service) -> dict[str, str]:
+        own = {"PATH": f"{self._folder.bin}:{os.environ.get('PATH', os.defpath)}", _MARK: self._mark(service.name)}
+        return {**_inherited(os.environ), **own, **service.environment}
 
     def _mark(self, name: str) -> str:
         return f"{self._folder.root}:{name}"
@@ -137,5 +153,5 @@ def _ticks(seconds: float, pause: float = 0.05) -> Iterator[None]:
 
 def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
     """What programs may see of the user's environment: no KUBECONFIG, no tokens, no settings of Argo CD or etcd."""
-    names = ("HOME", "PATH", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
+    names = ("HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
     return {name: environment[name] for name in names if name in environment}
