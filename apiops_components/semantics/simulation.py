@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from apiops_components.errors import InvalidInput, Problem
+from apiops_components.semantics.operator import Operator
 from apiops_components.semantics.outcome import Outcome, Semantics, diverges
 from apiops_components.semantics.request import Request
 from apiops_components.semantics.resources import Resources
@@ -13,7 +14,10 @@ from apiops_components.semantics.specification import Specification
 
 __all__ = ["SEMANTICS", "Simulation"]
 
-SEMANTICS: Mapping[str, Callable[[Resources], Semantics]] = {"spec": Specification}
+SEMANTICS: Mapping[str, Callable[[Resources], Semantics]] = {
+    "spec": Specification,
+    "operator": Operator,
+}
 """The readings by the names of the command line."""
 
 

@@ -111,6 +111,27 @@ def test_a_person_is_told_in_short(manifests):
     assert (lost.returncode, lost.stdout.splitlines()[0]) == (0, "spec      no-route with 404")
 
 
+def test_what_the_operator_does_otherwise_is_told(manifests):
+    url = "https://shop.example.com/orders-of-others"
+    done = cli("--manifests", manifests, "GET", url, "--format", "json")
+    found = json.loads(done.stdout)
+    told = cli("--manifests", manifests, "GET", url).stdout
+
+    assert list(found) == ["spec", "operator", "diverges"]
+    assert (found["spec"]["outcome"], found["operator"]["outcome"], found["diverges"]) == (
+        "no-route",
+        "forwarded",
+        True,
+    )
+    assert list(found["spec"]) == list(found["operator"])
+    assert told.splitlines()[0] == "spec      no-route with 404"
+    assert told.splitlines()[-1] == "both      they differ for client or backend"
+    alone = json.loads(cli("--manifests", manifests, "GET", url, "--format", "json", "--semantics", "operator").stdout)
+    assert alone == {"operator": found["operator"], "diverges": False}
+    same = json.loads(cli("--manifests", manifests, "GET", URL, "--format", "json").stdout)
+    assert (same["diverges"], same["spec"]["request"]) == (False, same["operator"]["request"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
