@@ -23,6 +23,7 @@ class _LazyGroup(click.Group):
         "check": "Check the guardrails over an environment.",
         "comment": "Post or update the one preview comment of a merge request.",
         "diff": "Show which objects differ between two folders, files or Git revisions.",
+        "drift": "Compare a live cluster with what Git says.",
         "explain": "Print the documentation of a model, an action or a field.",
         "gitlab": "List, verify and revoke tokens of test runs; renew dates; set a commit's status.",
         "hardening": "Report what hardens an environment's cluster, rule by rule.",

@@ -13,7 +13,7 @@ import click
 from apiops_components.cli.comparing import limit_option, rendered, write_text
 from apiops_components.cli.options import no_color_option, project_option
 from apiops_components.cli.output import problem_json, show_problems
-from apiops_components.errors import ApiOpsError, GuardrailError, Problem
+from apiops_components.errors import ApiOpsError, GuardrailError, NotRunnable, Problem
 
 if TYPE_CHECKING:
     from apiops_components.delivery.promotion.plan import PromotionPlan
@@ -48,6 +48,12 @@ def _digest(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option(
     "--approved-digest", callback=_digest, metavar="DIGEST", help="What was approved: the digest that the plan shows."
 )
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Ask Argo CD in FROM's cluster: refused where it has not synced this very state, or is not healthy.",
+)
+@click.option("--context", metavar="NAME", help="A context of the kubeconfig  [default: its current one]")
 @branch_option
 @allow_deletes_option
 @form_option
@@ -60,6 +66,8 @@ def command(
     second: str,
     apply: bool,
     approved_digest: str | None,
+    kubeconfig: Path | None,
+    context: str | None,
     branch: str | None,
     allow_deletes: bool,
     form: str,
@@ -71,8 +79,9 @@ def command(
     The plan says which commit moves, what becomes of which object, and the digest that a person approves: of the state
     of FROM, and of TO's tree before and after. Only what is committed counts. With --apply and that very digest the
     commit is made on the current branch, or on a new one. Refused (exit 1) are a broken guardrail of TO, another
-    digest, a tree that was changed by hand or is not what its sources give, and a work tree with changes; exit 3 where
-    a folder would be emptied or many objects would go.
+    digest, a tree that was changed by hand or is not what its sources give, a work tree with changes and, with
+    --kubeconfig (needs the extra cluster), a FROM that Argo CD has not synced or that is not healthy; exit 3 where a
+    folder would be emptied or many objects would go.
     """
     from apiops_components.delivery.promotion.plan import plan_promotion  # noqa: PLC0415
 
@@ -82,6 +91,8 @@ def command(
         raise click.UsageError("--branch is where --apply makes the commit")
     plan = plan_promotion(project, first, second)
     refusal = _refusal(plan, approved_digest, allow_deletes=allow_deletes)
+    if refusal is None and (kubeconfig or context):
+        refusal = _not_synced(plan, kubeconfig, context)
     commit = None
     if apply and refusal is None and plan.moves:
         commit = _apply(plan, branch)
@@ -102,6 +113,23 @@ def _refusal(plan: PromotionPlan, approved: str | None, *, allow_deletes: bool) 
         message = f"what was approved is not what would be promoted now: {approved} was, {plan.digest} would be"
         hint = f"{plan.first} or {plan.second} has changed since: plan and approve it again"
         return GuardrailError(Problem(message, code="promotion/digest", hint=hint))
+    return None
+
+
+def _not_synced(plan: PromotionPlan, kubeconfig: Path | None, context: str | None) -> ApiOpsError | None:
+    from apiops_components.delivery.promotion.synced import check_synced  # noqa: PLC0415
+    from apiops_components.integrations.kubeconfig import read_kubeconfig  # noqa: PLC0415
+    from apiops_components.integrations.kubernetes import Cluster  # noqa: PLC0415
+
+    if plan.argocd is None:
+        message = f"the settings of {plan.first} have no Argo CD that could be asked"
+        raise NotRunnable(Problem(message, code="promotion/argocd", hint="leave --kubeconfig out"))
+    promoted = plan.tree.listing.promoted
+    cluster = Cluster(read_kubeconfig(kubeconfig, context))
+    try:
+        check_synced(cluster, plan.argocd, plan.origin, promoted.digest if promoted else "")
+    except GuardrailError as error:
+        return error
     return None
 
 

@@ -13,7 +13,17 @@ from apiops_components.delivery.difference.immutable import forces_replacement
 from apiops_components.delivery.difference.item import Item
 from apiops_components.guardrails.finding import Finding
 
-__all__ = ["Comparison", "EnvironmentChange", "FindingsChange", "ObjectChange", "Side", "What", "compare", "summary"]
+__all__ = [
+    "Comparison",
+    "EnvironmentChange",
+    "FindingsChange",
+    "ObjectChange",
+    "Side",
+    "What",
+    "compare",
+    "in_order",
+    "summary",
+]
 
 What = Literal["created", "changed", "replaced", "deleted"]
 """What becomes of an object; ``replaced`` where it cannot be changed in place."""
@@ -180,7 +190,12 @@ def _compared(base: Iterable[Item], head: Iterable[Item]) -> list[ObjectChange]:
             forcing = tuple(f.path for f in fields if forces_replacement(item.group, item.kind, f, before.content))
             known = replace(item, component=item.component or before.component, owner=item.owner or before.owner)
             changes.append(ObjectChange("replaced" if forcing else "changed", known, fields, forcing))
-    return sorted(changes, key=_place)
+    return list(in_order(changes))
+
+
+def in_order(changes: Iterable[ObjectChange]) -> tuple[ObjectChange, ...]:
+    """By team, component and what becomes of them: the order in which they are shown."""
+    return tuple(sorted(changes, key=_place))
 
 
 def _place(change: ObjectChange) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Hidden", "hide", "shown"]
+__all__ = ["Hidden", "hide", "revealed", "shown"]
 
 _SECRET_FIELDS = frozenset({"data", "stringData"})
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -54,6 +54,15 @@ def _settings(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _leaves(item) if key in _SECRET_SETTINGS else _settings(item) for key, item in value.items()}
     return [_settings(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def revealed(value: Any) -> Any:
+    """The value as it is, for a program that applies it."""
+    if isinstance(value, Hidden):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): revealed(item) for key, item in value.items()}
+    return [revealed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def shown(value: Any) -> Any:

@@ -35,6 +35,8 @@ class PromotionPlan:
         head: The commit that it was planned at.
         source: The commit whose descriptions and settings are rendered.
         place: Where the second environment's tree stands.
+        origin: Where the first environment's tree stands.
+        argocd: The namespace of the first environment's Argo CD; None where it has none.
         before: The tree that is there; None for the first promotion.
         tree: The tree that will be there.
         comparison: What becomes of which object.
@@ -46,6 +48,8 @@ class PromotionPlan:
     head: str
     source: str
     place: Place
+    origin: Place
+    argocd: str | None
     before: CommittedTree | None
     tree: Tree
     comparison: Comparison
@@ -115,7 +119,9 @@ def plan_promotion(project: Project, first: str, second: str) -> PromotionPlan:
             message = "the project is not committed, so nothing of it can be promoted"
             raise NotRunnable(Problem(message, file=str(project.root), code="promotion/project"))
         _check_order(now, first, second)
-        origin = Place.of(repository, now.settings(first).environment)
+        environment = now.settings(first).environment
+        origin = Place.of(repository, environment)
+        argocd = environment.argocd.namespace if environment.argocd else None
         place = Place.of(repository, now.settings(second).environment)
         state = committed(repository, head, origin.folder)
         if state is None:
@@ -135,7 +141,7 @@ def plan_promotion(project: Project, first: str, second: str) -> PromotionPlan:
     else:
         old = Side(second, read_revision_path(repository, head, place.folder, place.folder).items)
     findings = tuple(check(descriptions, guardrails))
-    return PromotionPlan(first, second, head, source, place, before, tree, compare(old, new), findings)
+    return PromotionPlan(first, second, head, source, place, origin, argocd, before, tree, compare(old, new), findings)
 
 
 def rendered_tree(
