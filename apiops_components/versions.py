@@ -36,3 +36,17 @@ SANDBOX_ARGOCD = "3.5.7"
 
 SANDBOX_MINIREDIS = "2.40.0"
 """What stands in for redis in the sandbox where there is no ``redis-server``."""
+
+GITHUB_ACTIONS = {
+    "actions/checkout": ("11bd71901bbe5b1630ceea73d27597364c9af683", "v4.2.2"),
+    "actions/download-artifact": ("d3f86a106a0bac45b974a628896c90dbdf5c8093", "v4.3.0"),
+    "actions/upload-artifact": ("ea165f8d65b6e75b540449e92b4886f43607fa02", "v4.6.2"),
+    "google-github-actions/auth": ("ba79af03959ebeac9769e648f473a284504d9193", "v2.1.10"),
+}
+"""Commit and release of each action that pipelines on GitHub use: a tag can be moved, a commit cannot."""
+
+JENKINS_PIPELINE_UNIT = "1.1"
+"""``com.lesfurets:jenkins-pipeline-unit``, in which tests run the pipeline for Jenkins; the last on Maven Central."""
+
+GROOVY = "2.4.21"
+"""``groovy-all`` for it; the release that it names does not run on today's Java."""

@@ -27,6 +27,7 @@ class _LazyGroup(click.Group):
         "explain": "Print the documentation of a model, an action or a field.",
         "gitlab": "List, verify and revoke tokens of test runs; renew dates; set a commit's status.",
         "hardening": "Report what hardens an environment's cluster, rule by rule.",
+        "pipelines": "Write the pipeline that delivers, for GitHub, GitLab or Jenkins.",
         "preview": "Run the whole Pulumi program in process and show what it holds.",
         "promote": "Move what is deployed from one environment to the next, as a commit.",
         "render": "Print or write every Kubernetes manifest of an environment.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ from apiops_components.errors import NotRunnable, Problem
 if TYPE_CHECKING:
     from apiops_components.delivery.difference.item import Item
     from apiops_components.project import Project
+
+
+_PAUSE = 5
+"""Seconds until a cluster is asked again."""
 
 
 @click.command("drift")
@@ -37,6 +42,14 @@ if TYPE_CHECKING:
     "--format", "form", type=click.Choice(["text", "markdown", "json", "html"]), default="text", show_default=True
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to FILE instead of stdout.")
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Ask again for as long as anything is different: Argo CD takes a while to sync.",
+)
 @limit_option
 @no_color_option
 def command(
@@ -48,6 +61,7 @@ def command(
     revision: str,
     form: str,
     out: Path | None,
+    seconds: int,
     limit: int,
 ) -> int:
     """Compare a live cluster with what Git says.
@@ -63,14 +77,14 @@ def command(
 
     items, known = _wanted(project, env, owner, revision)
     access = read_kubeconfig(kubeconfig, context)
-    comparison = drift_of(
-        Cluster(access),
-        items,
-        environment=env,
-        git=revision,
-        context=access.context,
-        known=[item.identity[1:] for item in known],
-    )
+    cluster = Cluster(access)
+    rights = [item.identity[1:] for item in known]
+    end = time.monotonic() + seconds
+    while True:
+        comparison = drift_of(cluster, items, environment=env, git=revision, context=access.context, known=rights)
+        if not comparison.different or time.monotonic() >= end:
+            break
+        time.sleep(_PAUSE)
     show(comparison, form, out, limit)
     return 1 if comparison.different else 0
 

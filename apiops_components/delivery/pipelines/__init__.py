@@ -1,0 +1,1 @@
+"""Pipelines that deliver: one typed description, written out for each forge."""
