@@ -24,7 +24,6 @@ from typing import Generic, TypeVar
 
 from apiops_components.models.route import HttpRoute
 from apiops_components.semantics.operator_endpoint import Endpoint, Service, Stage
-from apiops_components.semantics.operator_expression import RefusedError
 from apiops_components.semantics.operator_hosts import POLICY, Host, Place, annotation, hosts, places
 from apiops_components.semantics.operator_policy import Policy
 from apiops_components.semantics.operator_rules import OperatorRule, rules_of
@@ -106,8 +105,8 @@ class _Endpoints:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._rules: dict[str, Sequence[OperatorRule] | RefusedError] = {}
-        self._policies: dict[tuple[str, ...], Policy | RefusedError] = {}
+        self._rules: dict[str, Sequence[OperatorRule]] = {}
+        self._policies: dict[tuple[str, ...], Policy] = {}
         self.absent: dict[_PlaceKey, tuple[Action, ...]] = {}
         every = [(host, self._policy(host.routes)) for host in hosts(resources)]
         self._users: dict[Service, set[Host]] = defaultdict(set)
@@ -116,43 +115,32 @@ class _Endpoints:
                 self._users[service].add(host)
         self.found = sorted(self._made(every), key=lambda item: item[0].gateway.key)
 
-    def _policy(self, routes: Iterable[Object[HttpRoute]]) -> Policy | RefusedError:
+    def _policy(self, routes: Iterable[Object[HttpRoute]]) -> Policy:
         """Hosts with the same routes share what is made of them."""
         names = tuple(route.key for route in routes)
         if names not in self._policies:
-            try:
-                self._policies[names] = Policy(rule for route in routes for rule in self._rules_of(route))
-            except RefusedError as error:
-                self._policies[names] = error
+            self._policies[names] = Policy(rule for route in routes for rule in self._rules_of(route))
         return self._policies[names]
 
     def _rules_of(self, route: Object[HttpRoute]) -> Sequence[OperatorRule]:
         if route.key not in self._rules:
-            try:
-                self._rules[route.key] = rules_of(self._resources, route)
-            except RefusedError as error:
-                self._rules[route.key] = error
-        found = self._rules[route.key]
-        if isinstance(found, RefusedError):
-            raise found
-        return found
+            self._rules[route.key] = rules_of(self._resources, route)
+        return self._rules[route.key]
 
-    def _made(self, every: Sequence[tuple[Host, Policy | RefusedError]]) -> Iterable[tuple[Host, Endpoint]]:
-        read: dict[tuple[str, int], list[tuple[Host, Stage | RefusedError]]] = defaultdict(list)
+    def _made(self, every: Sequence[tuple[Host, Policy]]) -> Iterable[tuple[Host, Endpoint]]:
+        read: dict[tuple[str, int], list[tuple[Host, Stage]]] = defaultdict(list)
         clouds: dict[tuple[str, str], Host] = {}
         found: dict[Host, Endpoint] = {}
         by_url: dict[tuple[str, ...], list[Host]] = defaultdict(list)
         for host, policy in every:
-            if host.policy is None and not isinstance(policy, RefusedError) and not policy.rules:
+            if host.policy is None and not policy.rules:
                 self.absent[_key(host)] = (_note("HTTPRoute", "no rule has a filter or a backend that counts"),)
                 continue
-            stage = policy if isinstance(policy, RefusedError) else Stage(policy, self._local(host, policy))
-            stages = [(host, stage)]
+            stages = [(host, stage := Stage(policy, self._local(host, policy)))]
             if host.policy is not None:
                 read[host.read].append((host, stage))
                 stages = read[host.read]
-            refused = next((each for _, each in stages if isinstance(each, RefusedError)), None)
-            if refused is not None:
+            if refused := next((each.policy.refused for _, each in stages if each.policy.refused), ""):
                 self.absent[_key(host)] = (_note("NgrokTrafficPolicy", f"refused by ngrok: {refused}"),)
                 continue
             notes = [Action(host.policy, None, None, POLICY, "not-run")] if host.policy is not None else []
@@ -160,8 +148,7 @@ class _Endpoints:
                 first = stages[0][0]
                 text = f"by chance: shared with listener {first.listener}, whose rules come first"
                 notes.append(Action(host.policy, None, None, POLICY, text))
-            kept = [each for _, each in stages if isinstance(each, Stage)]
-            if kept[-1].local is None:
+            if stage.local is None:
                 name = _name(host)
                 if (lost := clouds.get(name)) is not None:
                     found.pop(lost, None)
@@ -173,7 +160,7 @@ class _Endpoints:
             notes += (_note("Gateway", f"by chance: {each.gateway.key} serves the same URL") for each in same)
             same.append(host)
             found[host] = Endpoint(
-                host.gateway.key, host.listener, tuple(kept), tuple(notes), self._mixed(host, policy)
+                host.gateway.key, host.listener, [each for _, each in stages], tuple(notes), self._mixed(host, policy)
             )
         return found.items()
 
@@ -183,14 +170,14 @@ class _Endpoints:
             return None
         return next((one for one in reversed(_services(policy)) if self._users[one] == {host}), None)
 
-    def _mixed(self, host: Host, policy: Policy | RefusedError) -> frozenset[Service]:
+    def _mixed(self, host: Host, policy: Policy) -> frozenset[Service]:
         return frozenset(
             one for one in _services(policy) if any(user.protocol != host.protocol for user in self._users[one])
         )
 
 
-def _services(policy: Policy | RefusedError) -> list[Service]:
-    return [] if isinstance(policy, RefusedError) else [one for rule in policy.rules for one in rule.services]
+def _services(policy: Policy) -> list[Service]:
+    return [one for rule in policy.rules for one in rule.services]
 
 
 def _note(kind: str, result: str) -> Action:

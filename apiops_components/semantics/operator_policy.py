@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from apiops_components.models.match import HeaderMatch, Match, QueryMatch
-from apiops_components.semantics.operator_expression import condition, searcher, text_of
+from apiops_components.semantics.operator_expression import RefusedError, condition, searcher, text_of
 from apiops_components.semantics.operator_rules import OperatorRule, rank
 from apiops_components.semantics.outcome import Action
 from apiops_components.semantics.request import Request
@@ -77,12 +77,17 @@ class Policy:
     Args:
         rules: In any order; of those that are alike the first goes first.
 
+    Attributes:
+        rules: All of them, in order.
+        captures: Whether they match on the request as it was at first.
+        answering: Whether one of them acts on answers.
+        refused: Why ngrok refuses the policy; empty where it does not.
+
     Raises:
-        RefusedError: ngrok refuses an expression.
         InvalidInput: A value becomes code that cannot be simulated.
     """
 
-    __slots__ = ("_anywhere", "_exact", "_prefixes", "answering", "captures", "rules")
+    __slots__ = ("_anywhere", "_exact", "_prefixes", "answering", "captures", "refused", "rules")
 
     def __init__(self, rules: Iterable[OperatorRule]) -> None:
         ranked = sorted(((rank(rule.match), rule) for rule in rules), key=lambda item: item[0])
@@ -92,16 +97,23 @@ class Policy:
         self._exact: dict[str, list[Entry]] = {}
         self._prefixes = (_Beginnings(), _Beginnings())
         self._anywhere: list[Entry] = []
+        self.refused = ""
         notes = _by_chance(ranked)
         for place, rule in enumerate(self.rules):
-            path, entry = _compiled(place, rule, notes.get(place, ()))
-            kind = rule.match.path.type
-            if path is None:
-                self._anywhere.append(entry)
-            elif kind == "Exact":
-                self._exact.setdefault(path, []).append(entry)
-            else:
-                self._prefixes[kind != "PathPrefix"].add(path, entry)
+            if not (rule.targets or rule.effects.written):
+                continue  # nothing of it is written
+            try:
+                self._add(rule.match, *_compiled(place, rule, notes.get(place, ())))
+            except RefusedError as error:
+                self.refused = str(error)
+
+    def _add(self, match: Match, path: str | None, entry: Entry) -> None:
+        if path is None:
+            self._anywhere.append(entry)
+        elif match.path.type == "Exact":
+            self._exact.setdefault(path, []).append(entry)
+        else:
+            self._prefixes[match.path.type != "PathPrefix"].add(path, entry)
 
     def entries(self, path: str) -> Iterator[Entry]:
         """The rules whose path is that of the request, in order."""
@@ -152,7 +164,14 @@ def _by_chance(ranked: Sequence[tuple[object, OperatorRule]]) -> dict[int, tuple
 
 
 def _compiled(place: int, rule: OperatorRule, notes: tuple[Action, ...]) -> tuple[str | None, Entry]:
-    """What the path is or begins with, None for any, and the entry."""
+    """What the path is or begins with, None for any, and the entry.
+
+    Raises:
+        RefusedError: ngrok refuses an expression or an action.
+    """
+    for effects in (rule.effects, *rule.own):
+        if effects.refused:
+            raise RefusedError(effects.refused)
     match = rule.match
     code: list[str] = []
     headers = _tests(match.headers, "req.headers", code)

@@ -61,11 +61,7 @@ class OperatorRule(NamedTuple):
 
 
 def rules_of(resources: Resources, route: Object[HttpRoute]) -> list[OperatorRule]:
-    """The rules of a route, as they stand in it.
-
-    Raises:
-        RefusedError: ngrok takes no such filter.
-    """
+    """The rules of a route, as they stand in it."""
     found = []
     for number, rule in enumerate(route.spec.rules):
         backends = [
