@@ -140,9 +140,6 @@ class _Endpoints:
             if host.policy is not None:
                 read[host.read].append((host, stage))
                 stages = read[host.read]
-            if refused := next((each.policy.refused for _, each in stages if each.policy.refused), ""):
-                self.absent[_key(host)] = (_note("NgrokTrafficPolicy", f"refused by ngrok: {refused}"),)
-                continue
             notes = [Action(host.policy, None, None, POLICY, "not-run")] if host.policy is not None else []
             if len(stages) > 1:
                 first = stages[0][0]
@@ -156,6 +153,9 @@ class _Endpoints:
                     self.absent[_key(lost)] = (_note("CloudEndpoint", text.format(host.listener)),)
                     notes.append(_note("CloudEndpoint", text.format(lost.listener)))
                 clouds[name] = host
+            if refused := next((each.policy.refused for _, each in stages if each.policy.refused), ""):
+                self.absent[_key(host)] = (*notes, _note("endpoint", f"refused by ngrok: {refused}"))
+                continue
             same = by_url[host.protocol, host.name, str(host.port)]
             notes += (_note("Gateway", f"by chance: {each.gateway.key} serves the same URL") for each in same)
             same.append(host)
