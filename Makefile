@@ -50,6 +50,7 @@ bench: $(READY)  ## Measure, beside a peer in the same run
 
 expected: $(READY)  ## Write the expected manifests of the example platform anew; read the difference before a commit
 	@for env in dev sandbox staging prod; do $(BIN)/apiopsctl render --env $$env > tests/unit/expected/$$env.yaml || exit 1; done
+	@UPDATE_EXPECTED=1 $(BIN)/python -m pytest --quiet tests/delivery/test_life.py
 
 clean:  ## Remove what was made here, the virtual environment too
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
