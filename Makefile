@@ -42,7 +42,7 @@ types: $(READY)  ## Check types: the package, the documented snippets, the stack
 engine: $(READY)  ## Run the tests on the real pulumi program, which must be on PATH
 	@$(BIN)/python -m pytest -m engine
 
-judges: $(READY)  ## Have checkov judge what is registered; it must be on PATH, or named by APIOPS_CHECKOV
+judges: $(READY)  ## Have checkov (or APIOPS_CHECKOV) and kube-score judge the cluster, the charts and what is rendered
 	@$(BIN)/python -m pytest -m judges
 
 bench: $(READY)  ## Measure, beside a peer in the same run

@@ -13,6 +13,7 @@ settings.load_profile("untimed")
 
 _TIERS = {
     "engine": ("the real pulumi program", "make engine"),
+    "judges": ("checkov, kube-score and helm", "make judges"),
     "e2e": ("a real control plane", "pytest -m e2e"),
     "long": ("minutes", "pytest -m long"),
 }

@@ -27,6 +27,9 @@ CREDENTIALS = "ngrok-credentials"
 GATEWAY_CLASS = "ngrok"
 """Name of the GatewayClass."""
 
+_METRICS = 8080  # written into the chart
+_HOOK = Resources(cpu="50m", memory="64Mi")
+
 
 def operator_values(spec: NgrokOperatorSpec) -> dict[str, Any]:
     """Values of the operator's chart; what the settings' ``chart.values`` say comes last."""
@@ -44,7 +47,12 @@ def operator_values(spec: NgrokOperatorSpec) -> dict[str, Any]:
         "gateway": {"enabled": True, "disableReferenceGrants": False},
         "defaultDomainReclaimPolicy": spec.domain_reclaim_policy,
         "drainPolicy": spec.drain_policy,
-        "cleanupHook": {"enabled": True, "image": _image(spec.cleanup_hook_image)},
+        "cleanupHook": {
+            "enabled": True,
+            "image": _image(spec.cleanup_hook_image),
+            # Namespaces with a quota refuse a pod without, and uninstalling would hang.
+            "resources": _resources(_HOOK),
+        },
     }
     if spec.spread:
         values["topologySpreadConstraints"] = _spread("controller")
@@ -71,8 +79,8 @@ def _spread(component: str) -> list[dict[str, Any]]:
 
 
 def operator_objects(spec: NgrokOperatorSpec) -> list[dict[str, Any]]:
-    """Namespace, Secret, the agents' disruption budget where there is one, GatewayClass: in the order of creation."""
-    objects = [namespace(spec.namespace, enforce="baseline"), _credentials(spec)]
+    """Namespace, Secret, network policy, the agents' budget where there is one, GatewayClass: in order of creation."""
+    objects = [namespace(spec.namespace, enforce="baseline"), _credentials(spec), _network_policy(spec)]
     if spec.disruption_budget and spec.agent_replicas > 1:
         objects.append(_agent_budget(spec))
     objects.append(
@@ -93,6 +101,35 @@ def _credentials(spec: NgrokOperatorSpec) -> dict[str, Any]:
         "metadata": {"name": CREDENTIALS, "namespace": spec.namespace, "labels": dict(PART_OF)},
         "type": "Opaque",
         "stringData": {"API_KEY": SecretSlot(spec.api_key), "AUTHTOKEN": SecretSlot(spec.authtoken)},
+    }
+
+
+def _network_policy(spec: NgrokOperatorSpec) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": RELEASE, "namespace": spec.namespace, "labels": dict(PART_OF)},
+        "spec": {
+            # Not the forwarder of bound endpoints, which pods do call.
+            "podSelector": {
+                "matchLabels": {
+                    "app.kubernetes.io/name": "ngrok-operator",
+                    "app.kubernetes.io/instance": RELEASE,
+                },
+                "matchExpressions": [
+                    {
+                        "key": "app.kubernetes.io/component",
+                        "operator": "In",
+                        "values": ["agent", "cleanup", "controller"],
+                    }
+                ],
+            },
+            "policyTypes": ["Ingress", "Egress"],
+            # Agents call ngrok and are never called: all that anyone needs of these pods is their metrics.
+            "ingress": [{"ports": [{"port": _METRICS, "protocol": "TCP"}]}],
+            # To ngrok, to the API server, and to the pods of every team that publishes something.
+            "egress": [{}],
+        },
     }
 
 

@@ -41,11 +41,12 @@ def test_all_objects_are_children_of_the_component():
         "edge-namespace-ngrok-operator": "kubernetes:core/v1:Namespace",
         "edge-crds": RELEASE,
         "edge-secret-ngrok-credentials": "kubernetes:core/v1:Secret",
+        "edge-networkpolicy-ngrok-operator": "kubernetes:networking.k8s.io/v1:NetworkPolicy",
         "edge-poddisruptionbudget-ngrok-operator-agent": "kubernetes:policy/v1:PodDisruptionBudget",
         "edge-operator": RELEASE,
         "edge-gatewayclass-ngrok": "kubernetes:gateway.networking.k8s.io/v1:GatewayClass",
     }
-    assert len(recording.resources) == 7
+    assert len(recording.resources) == 8
 
 
 def test_the_order_of_install_and_so_the_reverse_of_teardown():
@@ -61,6 +62,7 @@ def test_the_order_of_install_and_so_the_reverse_of_teardown():
         "edge-namespace-ngrok-operator",
         "edge-crds",
         "edge-secret-ngrok-credentials",
+        "edge-networkpolicy-ngrok-operator",
         "edge-poddisruptionbudget-ngrok-operator-agent",
     }
     assert before("edge-gatewayclass-ngrok") == {"edge-operator"}

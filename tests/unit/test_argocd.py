@@ -29,12 +29,17 @@ def resources(cpu, memory):
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
 
 
+RESTRICTED = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+PROBED = {"livenessProbe": {"enabled": True}, "readinessProbe": {"enabled": True}}
+
+
 def test_values_of_the_small_profile():
     assert argocd_values(ArgoCDSpec(profile="small")) == {
         "crds": {"install": True, "keep": True},
         "global": {
             "networkPolicy": {"create": True, "defaultDenyIngress": True},
             "logging": {"format": "json"},
+            "securityContext": RESTRICTED,
         },
         "configs": {
             "cm": {"admin.enabled": True, "exec.enabled": False},
@@ -45,9 +50,10 @@ def test_values_of_the_small_profile():
         "notifications": {"enabled": False},
         "controller": {"resources": resources("100m", "512Mi")},
         "server": {"resources": resources("50m", "128Mi")},
-        "repoServer": {"resources": resources("50m", "256Mi")},
-        "applicationSet": {"resources": resources("20m", "128Mi")},
-        "redis": {"resources": resources("20m", "64Mi")},
+        "repoServer": {"resources": resources("50m", "256Mi"), "automountServiceAccountToken": False},
+        "applicationSet": {"resources": resources("20m", "128Mi"), **PROBED},
+        "redis": {"resources": resources("20m", "64Mi"), "automountServiceAccountToken": False, **PROBED},
+        "redisSecretInit": {"resources": resources("20m", "128Mi"), "securityContext": RESTRICTED},
     }
 
 

@@ -60,6 +60,7 @@ def test_values_of_the_chart():
         "cleanupHook": {
             "enabled": True,
             "image": {"repository": "docker.io/alpine/kubectl", "tag": versions.KUBECTL_IMAGE},
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}},
         },
         "region": "eu",
     }
@@ -85,6 +86,29 @@ def test_objects_in_the_order_of_creation():
             "metadata": {"name": "ngrok-credentials", "namespace": "edge", "labels": LABELS},
             "type": "Opaque",
             "stringData": {"API_KEY": "<secret:ngrok-api-key>", "AUTHTOKEN": "<secret:ngrok-authtoken>"},
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "ngrok-operator", "namespace": "edge", "labels": LABELS},
+            "spec": {
+                "podSelector": {
+                    "matchLabels": {
+                        "app.kubernetes.io/name": "ngrok-operator",
+                        "app.kubernetes.io/instance": "ngrok-operator",
+                    },
+                    "matchExpressions": [
+                        {
+                            "key": "app.kubernetes.io/component",
+                            "operator": "In",
+                            "values": ["agent", "cleanup", "controller"],
+                        }
+                    ],
+                },
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": [{"ports": [{"port": 8080, "protocol": "TCP"}]}],
+                "egress": [{}],
+            },
         },
         {
             "apiVersion": "policy/v1",
@@ -120,7 +144,7 @@ def test_the_secret_holds_slots_not_text():
 def test_a_single_agent_has_no_budget_which_could_not_hold_anything():
     spec = NgrokOperatorSpec(replicas=1, agent_replicas=1)
 
-    assert [item["kind"] for item in operator_objects(spec)] == ["Namespace", "Secret", "GatewayClass"]
+    assert [item["kind"] for item in operator_objects(spec)] == ["Namespace", "Secret", "NetworkPolicy", "GatewayClass"]
     assert operator_values(spec)["podDisruptionBudget"]["create"] is False
 
 
