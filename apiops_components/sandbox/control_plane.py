@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from apiops_components.sandbox import definitions
 from apiops_components.sandbox.build import Workshop
 from apiops_components.sandbox.certificates import kubeconfig, make_certificates, write_private
 from apiops_components.sandbox.contents import install, nodes_ready
-from apiops_components.sandbox.folders import Cache, Folder, file_errors
+from apiops_components.sandbox.folders import CACHE_VARIABLE, Cache, Folder, file_errors
 from apiops_components.sandbox.kube import Cluster, wait_for
 from apiops_components.sandbox.locks import locked
 from apiops_components.sandbox.plan import Service, State, port_names, services
@@ -26,12 +27,14 @@ from apiops_components.sandbox.processes import Processes
 from apiops_components.sandbox.programs import FULL, SLIM
 from apiops_components.sandbox.progress import Progress
 
-__all__ = ["ProcessStatus", "Sandbox"]
+__all__ = ["ProcessStatus", "Sandbox", "telling"]
 
 _PATIENCE = 120
 """Seconds that a process may take until it is ready, on a machine that is busy."""
 _ATTEMPTS = 3
 _TAKEN = ("address already in use", "bind: ")
+_NO_SPACE = "no space left on device"
+_TELLING = re.compile(r"error|fatal|panic|fail|denied|refused|invalid", re.IGNORECASE)
 
 
 class _PortTakenError(Exception):
@@ -90,9 +93,9 @@ class Sandbox:
         Raises:
             NotRunnable: It is not readable.
         """
-        if not self.folder.state.is_file():
-            return None
         with file_errors("the sandbox cannot be read"):
+            if not self.folder.state.is_file():
+                return None
             text = self.folder.state.read_bytes()
         try:
             return State.model_validate_json(text)
@@ -280,15 +283,20 @@ class Sandbox:
         return self.processes.exited(service.name) or prober.is_ready(service.probe)
 
     def _tell(self, service: Service) -> None:
-        said = self.processes.last_words(service.name)
+        whole = self.processes.last_words(service.name, lines=500)
+        if _NO_SPACE in whole:
+            hint = f"free some space, or set {CACHE_VARIABLE} to a folder on another disk; then run it again"
+            message = f"{service.name}: the disk is full"
+            raise NotRunnable(Problem(message, code="sandbox/disk", hint=hint, file=str(self.folder.root)))
         if self.processes.exited(service.name):
-            if any(text in said for text in _TAKEN):
+            if any(text in whole for text in _TAKEN):
                 raise _PortTakenError(f"somebody took a port of {service.name} between its choice and its use")
             what = f"{service.name} ended at once"
         else:
             what = f"{service.name} was not ready within {_PATIENCE} s"
-        hint = "its last words are above; the whole log is kept where the sandbox was up before"
-        raise NotRunnable(Problem(f"{what}. Its log ends so:\n{said}\n", code="sandbox/start", hint=hint))
+        said = "\n".join(telling(whole))
+        hint = f"run it again; if it stays so: apiopsctl sandbox down --name {self.name}, and up again"
+        raise NotRunnable(Problem(f"{what}. It said:\n{said}\n", code="sandbox/start", hint=hint))
 
     def _stop_all(self) -> None:
         # Clients first: an API server waits for those that watch.
@@ -314,6 +322,12 @@ class Sandbox:
         state = "dead" if process is None else "ready" if prober.is_ready(service.probe) else "not ready"
         log = str(self.processes.log(service.name))
         return ProcessStatus(service.name, state, pid, service.probe.port, megabytes, log)
+
+
+def telling(log: str, most: int = 5) -> list[str]:
+    """The lines of a log that most likely say what went wrong: the last ones with such a word, or the last ones."""
+    lines = [line[:500] for line in log.splitlines() if line.strip() and not line.startswith("\t")]
+    return [line for line in lines if _TELLING.search(line)][-most:] or lines[-most:]
 
 
 def _command(process: psutil.Process) -> list[str]:

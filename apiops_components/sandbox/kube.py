@@ -36,6 +36,7 @@ class Refused(ApiOpsError):  # noqa: N818  (the server's answer, not a failure o
     Attributes:
         status: HTTP status.
         reason: Such as ``NotFound``, ``Conflict``, ``Invalid``.
+        message: What it said.
         causes: What it said of single fields: ``field``, ``message``, ``reason``.
     """
 
@@ -44,8 +45,9 @@ class Refused(ApiOpsError):  # noqa: N818  (the server's answer, not a failure o
         self.status = status
         self.reason = str(answer.get("reason", ""))
         self.causes: list[Mapping[str, str]] = (answer.get("details") or {}).get("causes") or []
-        message = f"the API server refused: {answer.get('message') or status}"
-        super().__init__(Problem(message, code="sandbox/refused", document=document))
+        self.message = str(answer.get("message") or status)
+        said = f"the API server refused: {self.message}"
+        super().__init__(Problem(said, code="sandbox/refused", document=document))
 
 
 @dataclass(frozen=True, slots=True)

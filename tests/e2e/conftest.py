@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from story import ROOT, Team
 
 from apiops_components.sandbox.control_plane import Sandbox
 from apiops_components.sandbox.folders import Cache
 from apiops_components.sandbox.progress import Progress
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +72,29 @@ def sandbox():
         return Sandbox(Cache.of(os.environ), name, os.environ, Progress())
 
     return named
+
+
+@pytest.fixture(scope="session")
+def full(ctl, crds, sandbox):
+    """One with everything, up for as long as these tests run."""
+    name = f"e2e-{os.getpid()}"
+    ctl("sandbox", "up", "--name", name, "--crds", crds)
+    yield sandbox(name)
+    ctl("sandbox", "down", "--name", name)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The example platform, to be changed."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "stacks", folder / "stacks", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    return folder
+
+
+@pytest.fixture
+def team(project):
+    """The shop."""
+    team = Team(project)
+    yield team
+    team.takes_it_out()

@@ -1,23 +1,17 @@
 """What a real API server says of the objects that break the Gateway API's definitions: the same as `validate`.
 
-It needs a cluster with the definitions of `versions.GATEWAY_API`, named by APIOPS_TEST_KUBECONFIG; nothing is made
-there (every request is a dry run).
+Nothing is made there: every request is a dry run.
 """
 
 from __future__ import annotations
 
-import base64
 import importlib.util
-import json
-import os
-import ssl
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from apiops_components.sandbox.kube import Cluster, Refused
 
 pytestmark = pytest.mark.e2e
 
@@ -38,43 +32,26 @@ UNDER_TEST = constraints()
 
 
 class Server:
-    """The API server of the current context."""
+    """The API server of the sandbox."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        config = yaml.safe_load(kubeconfig.read_text("utf-8"))
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        self._context = ssl.create_default_context(cadata=authority)
-        if "client-certificate" in user:
-            self._context.load_cert_chain(user["client-certificate"], user["client-key"])
-        self._headers = {"Content-Type": "application/json"}
-        if "token" in user:
-            self._headers["Authorization"] = f"Bearer {user['token']}"
-        self._address = cluster["server"]
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
     def create(self, value: dict[str, Any]) -> tuple[int, list[tuple[str, str]]]:
         """Status, and field and message of each cause."""
-        kind = value["kind"]
-        namespace = value["metadata"].get("namespace")
-        place = f"namespaces/{namespace}/" if namespace else ""
-        plural = PLURALS.get(kind, f"{kind.lower()}s")
-        address = f"{self._address}/apis/{value['apiVersion']}/{place}{plural}?dryRun=All&fieldValidation=Strict"
-        request = urllib.request.Request(address, json.dumps(value).encode(), self._headers)  # noqa: S310
+        path = self._cluster.resource(value["apiVersion"], value["kind"]).path(value["metadata"].get("namespace"))
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
         try:
-            with urllib.request.urlopen(request, context=self._context, timeout=60) as answer:  # noqa: S310
-                return answer.status, []
-        except urllib.error.HTTPError as error:
-            said = json.loads(error.read())
-            causes = said.get("details", {}).get("causes") or [{"message": said["message"]}]
-            return error.code, [(cause.get("field", ""), cause["message"]) for cause in causes]
+            self._cluster.request("POST", path, value, query=query)
+        except Refused as refused:
+            causes = refused.causes or [{"message": refused.message}]
+            return refused.status, [(cause.get("field", ""), cause["message"]) for cause in causes]
+        return 201, []
 
 
 @pytest.fixture(scope="module")
-def server():
-    given = os.environ.get("APIOPS_TEST_KUBECONFIG")
-    if not given:
-        pytest.skip("APIOPS_TEST_KUBECONFIG names no cluster")
-    return Server(Path(given))
+def server(full):
+    return Server(full.cluster())
 
 
 @pytest.mark.parametrize("kind", sorted(UNDER_TEST.EVERY_FIELD))

@@ -8,6 +8,7 @@ import sys
 import psutil
 import pytest
 
+from apiops_components.sandbox.control_plane import telling
 from apiops_components.sandbox.folders import Folder
 from apiops_components.sandbox.kube import wait_for
 from apiops_components.sandbox.plan import Probe, Service
@@ -139,6 +140,7 @@ def test_a_process_sees_little_of_the_user_s_environment(folder, monkeypatch):
 _STARTS_AND_IS_KILLED = """
 import os, signal, sys
 from pathlib import Path
+from apiops_components.sandbox.control_plane import telling
 from apiops_components.sandbox.folders import Folder
 from apiops_components.sandbox.plan import Probe, Service
 from apiops_components.sandbox.processes import Processes
@@ -156,3 +158,11 @@ def test_what_a_killed_run_started_is_found_and_ended(folder):
     processes.stop(processes.names())
 
     assert gone(process)
+
+
+def test_of_a_log_the_lines_are_told_that_say_what_went_wrong():
+    log = "starting\nE1122 failed to listen: port\n\tmain.go:1 +0x28\ngoroutine 1\nmore\nlast\n"
+
+    assert telling(log) == ["E1122 failed to listen: port"]
+    assert telling("a\nb\n", most=1) == ["b"]
+    assert telling("") == []
