@@ -168,7 +168,7 @@ class _Endpoints:
         """The last Service that no other host uses."""
         if annotation(host.gateway, "mapping-strategy") == "endpoints-verbose":
             return None
-        return next((one for one in reversed(_services(policy)) if self._users[one] == {host}), None)
+        return next((one for one in _services(policy) if len(self._users[one]) == 1), None)
 
     def _mixed(self, host: Host, policy: Policy) -> frozenset[Service]:
         return frozenset(
@@ -176,8 +176,9 @@ class _Endpoints:
         )
 
 
-def _services(policy: Policy) -> list[Service]:
-    return [one for rule in policy.rules for one in rule.services]
+def _services(policy: Policy) -> Sequence[Service]:
+    """Each once, the last one first."""
+    return list(dict.fromkeys(one for rule in reversed(policy.rules) for one in reversed(rule.services)))
 
 
 def _note(kind: str, result: str) -> Action:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from apiops_components.models.match import HeaderMatch, Match, QueryMatch
 from apiops_components.semantics.operator_expression import RefusedError, condition, searcher, text_of
-from apiops_components.semantics.operator_rules import OperatorRule, rank
+from apiops_components.semantics.operator_rules import OperatorRule
 from apiops_components.semantics.outcome import Action
 from apiops_components.semantics.request import Request
 
@@ -90,15 +90,14 @@ class Policy:
     __slots__ = ("_anywhere", "_exact", "_prefixes", "answering", "captures", "refused", "rules")
 
     def __init__(self, rules: Iterable[OperatorRule]) -> None:
-        ranked = sorted(((rank(rule.match), rule) for rule in rules), key=lambda item: item[0])
-        self.rules = [rule for _, rule in ranked]
+        self.rules = sorted(rules, key=lambda rule: rule.order)
         self.captures = any(rule.captures for rule in self.rules)
         self.answering = any(effects.answers for rule in self.rules for effects in (rule.effects, *rule.own))
         self._exact: dict[str, list[Entry]] = {}
         self._prefixes = (_Beginnings(), _Beginnings())
         self._anywhere: list[Entry] = []
         self.refused = ""
-        notes = _by_chance(ranked)
+        notes = _by_chance(self.rules)
         for place, rule in enumerate(self.rules):
             if not (rule.targets or rule.effects.written):
                 continue  # nothing of it is written
@@ -153,11 +152,11 @@ class _Beginnings:
             self.lengths.sort(reverse=True)
 
 
-def _by_chance(ranked: Sequence[tuple[object, OperatorRule]]) -> dict[int, tuple[Action, ...]]:
+def _by_chance(rules: Sequence[OperatorRule]) -> dict[int, tuple[Action, ...]]:
     """Notes at the place of rules that are alike, and of several routes: which goes first is random."""
     found: dict[int, tuple[Action, ...]] = {}
-    for place, ((one, rule), (other, after)) in enumerate(pairwise(ranked)):
-        if one == other and rule.route != after.route:
+    for place, (rule, after) in enumerate(pairwise(rules)):
+        if rule.order == after.order and rule.route != after.route:
             text = f"by chance: {after.route}, rule {after.number} matches the same and may go first"
             found[place] = (Action(None, None, rule.number, "HTTPRoute", text),)
     return found

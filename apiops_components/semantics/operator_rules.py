@@ -12,7 +12,7 @@ As seen in the operator's own translation (facts: ngrok §5):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from apiops_components.models.match import HeaderMatch, Match, QueryMatch
@@ -22,7 +22,7 @@ from apiops_components.semantics.operator_hosts import granted
 from apiops_components.semantics.outcome import Action, Target
 from apiops_components.semantics.resources import Object, Resources
 
-__all__ = ["OperatorRule", "rank", "rules_of"]
+__all__ = ["OperatorRule", "rules_of"]
 
 _KINDS = {"Exact": 0, "PathPrefix": 1, "RegularExpression": 2}
 
@@ -42,11 +42,13 @@ class OperatorRule(NamedTuple):
     """The backends that count."""
     own: tuple[Effects, ...]
     """The filters of each of them."""
+    order: tuple[object, ...]
+    """Smaller ones go first."""
 
     @property
-    def services(self) -> Iterator[tuple[str, str, int | None]]:
+    def services(self) -> Sequence[tuple[str, str, int | None]]:
         """The ports of Services to which it leads, those of weight 0 too."""
-        return (target[:3] for target in self.targets)
+        return [target[:3] for target in self.targets]
 
     @property
     def captures(self) -> bool:
@@ -78,7 +80,7 @@ def rules_of(resources: Resources, route: Object[HttpRoute]) -> list[OperatorRul
                 for backend, _ in backends
             )
             if effects.counts or targets:
-                found.append(OperatorRule(match, route.key, number, effects, targets, own))
+                found.append(OperatorRule(match, route.key, number, effects, targets, own, _order(match)))
     return found
 
 
@@ -116,8 +118,7 @@ def _port(resources: Resources, namespace: str, ref: Backend) -> int | None:
 # --- order ---------------------------------------------------------------------------------------------------------
 
 
-def rank(match: Match) -> tuple[object, ...]:
-    """Smaller goes first."""
+def _order(match: Match) -> tuple[object, ...]:
     headers, parameters = _text(match.headers), _text(match.query_params)
     path = _bytes(match.path.value)
     return (
@@ -133,7 +134,9 @@ def rank(match: Match) -> tuple[object, ...]:
     )
 
 
-def _text(items: Iterable[HeaderMatch | QueryMatch]) -> bytes:
+def _text(items: Sequence[HeaderMatch | QueryMatch]) -> bytes:
+    if not items:
+        return b""
     ordered = sorted(items, key=lambda item: (_bytes(item.name), item.type != "Exact", _bytes(item.value)))
     words = {"Exact": "exact", "RegularExpression": "regex"}
     return _bytes("".join(f"{item.name}:{words[item.type]}:{item.value};" for item in ordered))
