@@ -129,11 +129,21 @@ def deploy(project: Project, env: str, sandbox: Sandbox, by: str | None, form: s
 @_format_option
 @no_color_option
 def status(sandbox: Sandbox, form: str) -> int:
-    """Show its processes; exit 1 where one is not ready."""
+    """Show its processes and what Argo CD delivers; exit 1 where a process is not ready."""
+    from apiops_components.sandbox.deploy import applications  # noqa: PLC0415
+
     processes = sandbox.status()
+    delivered = applications(sandbox)
     if form == "json":
         listed = [asdict(process) for process in processes]
-        print_json({"name": sandbox.name, "kubeconfig": str(sandbox.folder.kubeconfig), "processes": listed})
+        print_json(
+            {
+                "name": sandbox.name,
+                "kubeconfig": str(sandbox.folder.kubeconfig),
+                "processes": listed,
+                "applications": [asdict(application) for application in delivered],
+            }
+        )
     else:
         width = max(len(process.name) for process in processes)
         for process in processes:
@@ -141,6 +151,12 @@ def status(sandbox: Sandbox, form: str) -> int:
             click.secho(f"{process.name:{width}}  {process.state:9}  {where}", fg=_COLOURS[process.state])
         total = sum(process.megabytes for process in processes)
         click.echo(f"{'together':{width}}             {total} MB resident")
+        for application in delivered:
+            said = application.detail or f"{application.sync}, {application.health}"
+            click.secho(
+                f"{'application ' + application.name:{width}}  {said}, commit {application.commit[:12] or 'none'}",
+                fg="yellow" if application.detail else "green",
+            )
         click.echo(f"KUBECONFIG={sandbox.folder.kubeconfig}")
     return 0 if all(process.state == "ready" for process in processes) else 1
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apiops_components.errors import NotRunnable, Problem
+from apiops_components.errors import ApiOpsError, NotRunnable, Problem
 from apiops_components.project import Project
 from apiops_components.sandbox.argocd import NAMESPACE
 from apiops_components.sandbox.control_plane import Sandbox
@@ -17,7 +17,7 @@ from apiops_components.sandbox.kube import Cluster, Refused, wait_for
 from apiops_components.sandbox.pulumi_program import PulumiProgram
 from apiops_components.sandbox.repository import Repository
 
-__all__ = ["Deployed", "by_argocd", "by_pulumi", "deployed_by"]
+__all__ = ["ApplicationStatus", "Deployed", "applications", "by_argocd", "by_pulumi", "deployed_by"]
 
 _PATIENCE = 180
 """Seconds until an Application must be Synced and Healthy."""
@@ -91,6 +91,48 @@ def by_pulumi(sandbox: Sandbox, project: Project, env: str) -> Deployed:
     for stack in stacks:
         program.up(stack, env)
     return Deployed(env, "pulumi", "", tuple(stack.name for stack in stacks), time.monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationStatus:
+    """One Argo CD Application as it is now.
+
+    Attributes:
+        name: Of the Application.
+        sync: Such as ``Synced``.
+        health: Such as ``Healthy``.
+        commit: That is live.
+        detail: What is not right; empty where all is.
+    """
+
+    name: str
+    sync: str
+    health: str
+    commit: str
+    detail: str
+
+
+def applications(sandbox: Sandbox) -> list[ApplicationStatus]:
+    """Argo CD's Applications; none where there is no Argo CD, or the API server does not answer."""
+    try:
+        found = sandbox.cluster().list("argoproj.io/v1alpha1", "Application", NAMESPACE)
+    except ApiOpsError:
+        return []
+    listed = []
+    for item in found:
+        status = item.get("status") or {}
+        sync, health = status.get("sync") or {}, status.get("health") or {}
+        commit = sync.get("revision", "")
+        listed.append(
+            ApplicationStatus(
+                name=item["metadata"]["name"],
+                sync=sync.get("status", "Unknown"),
+                health=health.get("status", "Unknown"),
+                commit=commit,
+                detail="" if settled(item, commit) else failing(item, commit),
+            )
+        )
+    return listed
 
 
 def deployed_by(sandbox: Sandbox, env: str) -> str | None:

@@ -75,7 +75,7 @@ def test_three_nodes_are_ready_in_three_zones(cluster):
 # --- a team's day ----------------------------------------------------------------------------------------------------
 
 
-def test_a_committed_route_is_live_with_its_token_and_its_limit(cluster, deploy, team):
+def test_a_committed_route_is_live_with_its_token_and_its_limit(ctl, full, cluster, deploy, team):
     team.adds_a_route()
     deployed = deploy()
 
@@ -89,6 +89,9 @@ def test_a_committed_route_is_live_with_its_token_and_its_limit(cluster, deploy,
     shop = cluster.get(named("argoproj.io/v1alpha1", "Application", "shop", "argocd"))
     assert (shop["status"]["sync"]["status"], shop["status"]["sync"]["revision"]) == ("Synced", deployed["commit"])
     assert shop["status"]["health"]["status"] == "Healthy"
+    assert json.loads(ctl("sandbox", "status", "--name", full.name, "--format", "json"))["applications"] == [
+        {"name": "shop", "sync": "Synced", "health": "Healthy", "commit": deployed["commit"], "detail": ""}
+    ]
 
 
 def kinds_of(rules):
