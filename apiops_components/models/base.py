@@ -45,6 +45,7 @@ __all__ = [
     "Reason",
     "SecretName",
     "Text",
+    "Whole",
     "details",
     "fault",
     "matching",
@@ -115,7 +116,7 @@ class CheckedModel(Model):
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Fields of a model beside this one that a writer may look for here, and why they are not."""
 
-    def faults(self) -> Iterator[InitErrorDetails]:
+    def faults(self) -> Iterable[InitErrorDetails]:
         """Each broken rule as a `fault`; one that needs an invalid field ends the run quietly (see `told`)."""
         yield from ()
 
@@ -136,6 +137,14 @@ class CheckedModel(Model):
     takes_nulls: ClassVar[bool] = False
     """Whether a null in a document is no value, as for the API server."""
 
+    has_rules: ClassVar[bool] = False
+    """Whether the class has `faults` of its own."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Looks for rules once a class."""
+        super().__init_subclass__(**options)
+        cls.has_rules = cls.faults is not CheckedModel.faults
+
     @model_validator(mode="wrap")
     @classmethod
     def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -152,10 +161,13 @@ class CheckedModel(Model):
             if isinstance(data, dict):
                 found += _faults_of_part(cls, data)
             raise ValidationError.from_exception_data(cls.__name__, found) from None
-        if type(model).faults is not CheckedModel.faults and (found := list(model.faults())):
+        if cls.has_rules and (found := [*model.faults()]):
             raise ValidationError.from_exception_data("invalid", found)
-        object.__setattr__(model, "__sound__", True)
+        _mark(model, True)  # noqa: FBT003  (how a slot is set)
         return model
+
+
+_mark = CheckedModel.__dict__["__sound__"].__set__
 
 
 def _unknown_field(model: type[CheckedModel], item: Any) -> InitErrorDetails | None:
@@ -229,7 +241,7 @@ def matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidat
     """For the type of a string field: the whole value matches ``pattern`` and has at most ``limit`` characters."""
 
     def check(value: str) -> str:
-        if len(value) > limit or not _compiled(pattern).fullmatch(value):
+        if len(value) > limit or not _fits(pattern)(value):
             raise_faults([fault(code, f"{value!r} is not {expected}, at most {limit} characters")])
         return value
 
@@ -237,9 +249,9 @@ def matching(pattern: str, limit: int, code: str, expected: str) -> AfterValidat
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """On first use: most imports meet few of these types."""
-    return re.compile(pattern, re.ASCII)
+def _fits(pattern: str) -> Callable[[str], object]:
+    """Compiled on first use: most imports meet few of these types."""
+    return re.compile(pattern, re.ASCII).fullmatch
 
 
 def _integer(value: Any) -> Any:
@@ -263,10 +275,14 @@ def _checked(check: Callable[[str], object], code: str, expected: str) -> AfterV
 Bool = StrictBool
 """A boolean; ``"true"`` and ``1`` are not."""
 
-Integer = Annotated[int, BeforeValidator(_integer)]
+Whole = BeforeValidator(_integer)
+"""What an `Integer` may be written as. Where there are bounds, it stands behind them: pydantic's core checks them then,
+and a function of Python otherwise."""
+
+Integer = Annotated[int, Whole]
 """A whole number; ``2.0`` counts, ``"2"`` and ``true`` do not."""
 
-Port = Annotated[Integer, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535), Whole]
 """A TCP port."""
 
 Text = Annotated[str, Field(min_length=1)]

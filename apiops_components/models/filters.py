@@ -257,6 +257,9 @@ _FILTER_FIELDS = {
 
 def filter_faults(item: Any, fields: Mapping[str, str]) -> Iterator[InitErrorDetails]:
     """What is wrong with the field that belongs to the type of a filter, and with those that do not."""
+    values = item.__dict__
+    if [field for field in fields.values() if values.get(field) is not None] == [fields.get(item.type)]:
+        return
     for kind, attribute in fields.items():
         value = getattr(item, attribute)
         if (kind == item.type) == (value is not None):

@@ -33,10 +33,12 @@ _FORBIDDEN_IN_PATH = {
 }
 
 
-def path_faults(value: str, expected: str) -> Iterator[InitErrorDetails]:
+def path_faults(value: str, expected: str) -> Iterable[InitErrorDetails]:
     """What is wrong with the value of an Exact or PathPrefix match."""
-    if _USUAL_PATH.fullmatch(value):
-        return
+    return () if _USUAL_PATH.fullmatch(value) else _path_faults(value, expected)
+
+
+def _path_faults(value: str, expected: str) -> Iterator[InitErrorDetails]:
     suffix = " when type one of ['Exact', 'PathPrefix']"
     loc = ["value"]
     if not value.startswith("/"):
@@ -66,9 +68,8 @@ class PathMatch(KubernetesChecked):
     value: Annotated[str, Field(max_length=LONGEST_PATH)] = "/"
     """Absolute path, at most 1,024 characters."""
 
-    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        if self.type != "RegularExpression":
-            yield from path_faults(self.value, "['Exact', 'PathPrefix']")
+    def faults(self) -> Iterable[InitErrorDetails]:  # noqa: D102
+        return path_faults(self.value, "['Exact', 'PathPrefix']") if self.type != "RegularExpression" else ()
 
 
 class HeaderMatch(KubernetesModel):

@@ -18,11 +18,11 @@ from apiops_components.models.base import (
     DnsLabel,
     DnsSubdomain,
     Host,
-    Integer,
     Kind,
     KubernetesChecked,
     KubernetesModel,
     Port,
+    Whole,
     fault,
     raise_faults,
 )
@@ -49,7 +49,7 @@ GatewayDuration = Annotated[str, AfterValidator(_gateway_duration)]
 class Backend(ServiceRef):
     """A Service that takes a share of the requests."""
 
-    weight: Annotated[Integer, Field(ge=0, le=1_000_000)] = 1
+    weight: Annotated[int, Field(ge=0, le=1_000_000), Whole] = 1
     """Its share is its weight by the sum of all weights of the rule; 0 takes none."""
     filters: tuple[Filter, ...] = Field(default=(), max_length=16)
     """Changes for this backend alone."""
@@ -105,18 +105,18 @@ class Route(KubernetesChecked):
     """How long a request may take."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        yield from filters_faults(self.filters, ["filters"])
-        kinds = {item.type for item in self.filters}
-        if "RequestRedirect" in kinds and self.backend_refs:
+        if filters := self.filters:
+            yield from filters_faults(filters, ["filters"])
+        if self.backend_refs and any(item.type == "RequestRedirect" for item in filters):
             message = "RequestRedirect filter must not be used together with backendRefs"
             yield fault("gateway/redirect-backend", message, "remove backendRefs: a redirect is the answer")
         one_prefix = len(self.matches) == 1 and self.matches[0].path.type == "PathPrefix"
         if not one_prefix:
             need = "filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified"
-            for kind in prefix_replacements(self.filters):
+            for kind in prefix_replacements(filters):
                 yield fault("gateway/replace-prefix", f"When using {kind} {need}", "split the rule", ["filters"])
             for index, backend in enumerate(self.backend_refs):
-                for kind in prefix_replacements(backend.filters):
+                for kind in prefix_replacements(backend.filters) if backend.filters else ():
                     when = "when" if kind == "RequestRedirect" else "When"
                     message = f"Within backendRefs, {when} using {kind} {need}"
                     yield fault("gateway/replace-prefix", message, "split the rule", ["backendRefs", index, "filters"])

@@ -53,9 +53,9 @@ class Action(CheckedModel):
         """What ngrok takes, but hardly does what was meant; paths relative to ``config``."""
         yield from ()
 
-    def faults_in(self, phase: str) -> Iterator[InitErrorDetails]:  # noqa: ARG002  (for those that depend on it)
+    def faults_in(self, phase: str) -> Iterable[InitErrorDetails]:  # noqa: ARG002  (for those that depend on it)
         """What is wrong with it in this phase alone; paths relative to ``config``."""
-        yield from ()
+        return ()
 
     def settings(self) -> dict[str, Any]:
         """The ``config`` of the document."""

@@ -178,8 +178,9 @@ class TrafficPolicy(CheckedModel):
         return policy
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        values = self.__dict__
         for phase in PHASES:
-            rules = self.__dict__.get(phase)
+            rules = values.get(phase)
             if not rules:  # none, or invalid and reported already
                 continue
             ended: int | None = None

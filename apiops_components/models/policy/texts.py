@@ -32,8 +32,9 @@ def evaluated(model: BaseModel) -> Sequence[Text]:
 
 
 def _add(model: BaseModel, place: _Place, found: list[Text]) -> None:
+    values = model.__dict__
     for name, key, walk in _walks(type(model)):
-        value = getattr(model, name)
+        value = values[name]
         if value is not None:
             walk(value, (*place, key), found)
 
@@ -55,7 +56,7 @@ def _walk(annotation: Any) -> _Walk | None:
     if get_origin(annotation) is Annotated:
         inner, *marks = get_args(annotation)
         how = next((mark.how for mark in marks if isinstance(mark, Evaluated)), None)
-        return _walk(inner) if how is None else lambda value, place, found: _add_strings(value, place, how, found)
+        return _walk(inner) if how is None else _WALKS[how]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _add if _walks(annotation) else None
     walks = [walk for argument in get_args(annotation) if (walk := _walk(argument)) is not None]
@@ -71,12 +72,24 @@ def _add_items(walk: _Walk, value: Any, place: _Place, found: list[Text]) -> Non
         walk(item, (*place, index), found)
 
 
-def _add_strings(value: Any, place: _Place, how: Literal["template", "expression", "retry"], found: list[Text]) -> None:
-    if isinstance(value, str):
-        found.append((place, value, how))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _add_strings(item, (*place, key), how, found)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _add_strings(item, (*place, index), how, found)
+def _strings(how: Literal["template", "expression", "retry"]) -> _Walk:
+    """Adds a text, or every one in a list or mapping."""
+
+    def add(value: Any, place: _Place, found: list[Text]) -> None:
+        if isinstance(value, str):
+            found.append((place, value, how))
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                add(item, (*place, key), found)
+        elif isinstance(value, list | tuple):
+            for index, item in enumerate(value):
+                add(item, (*place, index), found)
+
+    return add
+
+
+_WALKS: Mapping[str, _Walk] = {
+    "template": _strings("template"),
+    "expression": _strings("expression"),
+    "retry": _strings("retry"),
+}
