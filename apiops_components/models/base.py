@@ -303,6 +303,8 @@ DnsSubdomain = Annotated[
 
 
 def _host(value: str) -> str:
+    if not value[-1:].isdigit():
+        return value  # an address of the characters that a host name has ends with a digit
     import ipaddress  # noqa: PLC0415  (only hosts need it)
 
     try:

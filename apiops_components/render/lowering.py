@@ -7,6 +7,7 @@ the same in them; `changes` does that for filters. What cannot be said safely is
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,7 +19,16 @@ from apiops_components.models.route import Route
 from apiops_components.render.pattern import anchored, literal_start, without_backslashes
 from apiops_components.render.precedence import covers
 
-__all__ = ["ExactMatches", "exact_matches", "lower_match", "lower_route", "plain_apis", "plain_match", "split_rules"]
+__all__ = [
+    "ExactMatches",
+    "exact_matches",
+    "filters_of",
+    "lower_match",
+    "lower_route",
+    "plain_apis",
+    "plain_match",
+    "split_rules",
+]
 
 ExactMatches = Mapping[str, Sequence[Match]]
 """The exact matches of a host, by path."""
@@ -41,19 +51,23 @@ def exact_matches(apis: Iterable[ApiSpec]) -> ExactMatches:
 def plain_apis(apis: Sequence[ApiSpec]) -> Sequence[ApiSpec]:
     """The APIs with plain matches; the same ones where all are plain already."""
     plain = [_plain_api(api) for api in apis]
-    return apis if all(one is other for one, other in zip(apis, plain, strict=True)) else plain
+    return apis if _same(apis, plain) else plain
+
+
+def _same(these: Sequence[object], those: Sequence[object]) -> bool:
+    return all(map(operator.is_, these, those))
 
 
 def _plain_api(api: ApiSpec) -> ApiSpec:
     routes = tuple(_plain_route(route) for route in api.routes)
-    if all(one is other for one, other in zip(api.routes, routes, strict=True)):
+    if _same(api.routes, routes):
         return api
     return api.model_copy(update={"routes": routes})
 
 
 def _plain_route(route: Route) -> Route:
     matches = tuple(plain_match(match) for match in route.matches)
-    if all(one is other for one, other in zip(route.matches, matches, strict=True)):
+    if _same(route.matches, matches):
         return route
     return route.model_copy(update={"matches": tuple(dict.fromkeys(matches))})
 
@@ -64,9 +78,9 @@ def plain_match(match: Match) -> Match:
     What the folder holds besides is answered with 404 by the Gateway's policy (`answers`).
     """
     update: dict[str, object] = {}
-    if any(item.type != "Exact" or item.name != item.name.lower() for item in match.headers):
+    if match.headers and any(item.type != "Exact" or item.name != item.name.lower() for item in match.headers):
         update["headers"] = tuple(_plain_value(item, item.name.lower()) for item in match.headers)
-    if any(item.type != "Exact" for item in match.query_params):
+    if match.query_params and any(item.type != "Exact" for item in match.query_params):
         update["query_params"] = tuple(_plain_value(item, item.name) for item in match.query_params)
     if match.path.type == "RegularExpression" and (folder := literal_start(match.path.value)) is not None:
         update["path"] = PathMatch.model_construct(type="PathPrefix", value=folder)
@@ -94,6 +108,11 @@ def split_rules(rules: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
         if any(step.protecting or step.terminating for step in rule.actions):
             last = number
     return list(rules[:last]), list(rules[last:])
+
+
+def filters_of(route: Route) -> list[Filter]:
+    """Those of a rule and of its backends."""
+    return [*route.filters, *(item for backend in route.backend_refs if backend.filters for item in backend.filters)]
 
 
 # --- routes ----------------------------------------------------------------------------------------------------------
@@ -140,8 +159,7 @@ def lower_match(match: Match, exact: ExactMatches) -> list[Match]:
 
 
 def _replaces_prefix(route: Route) -> bool:
-    filters = (*route.filters, *(item for backend in route.backend_refs for item in backend.filters))
-    return any(_new_prefix(item) is not None for item in filters)
+    return any(_new_prefix(item) is not None for item in filters_of(route))
 
 
 def _new_prefix(item: Filter) -> str | None:

@@ -73,7 +73,7 @@ def _api_problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
                 "lowering/no-match",
                 "leave matches out: then it takes every request to both",
             )
-        filters = list(placed_filters(route, path))
+        filters = placed_filters(route, path)
         changes_url = any(item.url_rewrite or item.request_redirect for _, item in filters)
         for number, match in enumerate(route.matches):
             yield from match_problems(match, f"{path}.matches[{number}]", in_pattern=changes_url)
@@ -84,16 +84,16 @@ def _api_problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
 
 def _backend_problems(route: Route, path: str, namespace: str, *, answers: bool) -> Iterator[Problem]:
     for number, backend in enumerate(route.backend_refs):
-        place = f"{path}.backend_refs[{number}]"
         if (backend.group, backend.kind) != ("", "Service"):
             message = f"ngrok's operator takes Services only, not {backend.kind}"
-            yield Problem(message, f"{place}.kind", "lowering/backend-kind", "name a Service")
+            place = f"{path}.backend_refs[{number}].kind"
+            yield Problem(message, place, "lowering/backend-kind", "name a Service")
         if backend.namespace not in (None, namespace):
             yield Problem(
                 f"the Service is in namespace {backend.namespace!r}, the route in {namespace!r}: without a grant "
                 "there, which is not ours to give, the specification answers 500 and ngrok's operator goes on to the "
                 "next rule",
-                f"{place}.namespace",
+                f"{path}.backend_refs[{number}].namespace",
                 "lowering/cross-namespace",
                 "serve it from its own host, or move it",
             )
@@ -104,8 +104,7 @@ def _backend_problems(route: Route, path: str, namespace: str, *, answers: bool)
             "lowering/no-weight",
             "give one a weight, or refuse the requests with a Deny rule",
         )
-    redirects = any(item.type == "RequestRedirect" for item in route.filters)
-    if not (route.backend_refs or redirects or answers):
+    if not (route.backend_refs or answers or any(item.type == "RequestRedirect" for item in route.filters)):
         yield Problem(
             "without a backend the specification answers 500, but ngrok's operator goes on to the next rule",
             f"{path}.backend_refs",

@@ -16,12 +16,13 @@ _KEPT = frozenset({"user-agent", "host"})
 """ngrok changes the first nowhere, the second is the name that requests are routed by."""
 
 
-def placed_filters(route: Route, path: str) -> Iterator[tuple[str, Filter]]:
+def placed_filters(route: Route, path: str) -> list[tuple[str, Filter]]:
     """Each filter of a rule and of its backends, with its place."""
-    yield from ((f"{path}.filters[{number}]", item) for number, item in enumerate(route.filters))
+    found = [(f"{path}.filters[{number}]", item) for number, item in enumerate(route.filters)]
     for number, backend in enumerate(route.backend_refs):
         for position, item in enumerate(backend.filters):
-            yield f"{path}.backend_refs[{number}].filters[{position}]", item
+            found.append((f"{path}.backend_refs[{number}].filters[{position}]", item))
+    return found
 
 
 def filter_problems(item: Filter, path: str, route: Route) -> Iterator[Problem]:
@@ -88,12 +89,14 @@ def _backend_filter_problems(item: Filter, path: str, route: Route) -> Iterator[
 
 
 def _header_problems(change: HeaderModifier, path: str) -> Iterator[Problem]:
-    valued = [(f"{kind}[{index}]", item) for kind in ("set", "add") for index, item in enumerate(getattr(change, kind))]
-    named = [(place, item.name) for place, item in valued]
-    named += [(f"remove[{index}]", name) for index, name in enumerate(change.remove)]
+    valued = [("set", index, item) for index, item in enumerate(change.set)]
+    valued += [("add", index, item) for index, item in enumerate(change.add)]
+    named = [(kind, index, item.name) for kind, index, item in valued]
+    named += [("remove", index, name) for index, name in enumerate(change.remove)]
     seen: set[str] = set()
-    for place, name in named:
+    for kind, index, name in named:
         folded = name.lower()
+        place = f"{kind}[{index}]"
         if not _NAME.fullmatch(name):
             yield Problem(
                 f"{name!r} is not the name of a header", f"{path}.{place}", "lowering/header-name", "write x-…"
@@ -113,11 +116,11 @@ def _header_problems(change: HeaderModifier, path: str) -> Iterator[Problem]:
                 "keep one of them",
             )
         seen.add(folded)
-    for place, header in valued:
+    for kind, index, header in valued:
         if not header.value.isprintable():
             yield Problem(
                 f"{header.value!r} holds a character that a header cannot have",
-                f"{path}.{place}.value",
+                f"{path}.{kind}[{index}].value",
                 "lowering/unsafe-value",
                 "leave it out",
             )

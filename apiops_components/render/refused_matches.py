@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from apiops_components.errors import Problem
 from apiops_components.models.match import LONGEST_PATH, HeaderMatch, Match, QueryMatch
@@ -75,7 +75,12 @@ def _path_problems(match: Match, path: str, *, in_pattern: bool) -> Iterator[Pro
         yield from _text_problems(value, f"{path}.value")
 
 
-def _text_problems(text: str, path: str) -> Iterator[Problem]:
+def _text_problems(text: str, path: str) -> Iterable[Problem]:
+    usual = text.isprintable() and "'" not in text and "\\" not in text and "${" not in text
+    return () if usual else _unsafe_text(text, path)
+
+
+def _unsafe_text(text: str, path: str) -> Iterator[Problem]:
     for unsafe in (part for part in ("'", "\\", "${") if part in text):
         yield Problem(
             f"{unsafe!r} in {text!r} would become part of an expression: ngrok's operator does not escape it",

@@ -38,6 +38,9 @@ def order_problems(written: Sequence[ApiSpec], apis: Sequence[ApiSpec]) -> Itera
     if problems:
         yield from problems
         return
+    paths = [match.path.value.rstrip("/") for api in apis for route in api.routes for match in route.matches]
+    if len(set(paths)) == len(paths):
+        return  # only matches of one path are ranked, and those of different paths have none in common when lowered
     whole = [_is_one_object(api) for api in apis]
     for found in _lowered_by_path(apis):
         for one, other in combinations(found, 2):

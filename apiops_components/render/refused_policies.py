@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from apiops_components.errors import Problem
 from apiops_components.models.api import ApiSpec
 from apiops_components.models.policy.actions import AddHeaders, RemoveHeaders, SetVars, UrlRewrite
-from apiops_components.models.policy.document import Rule
-from apiops_components.render.lowering import split_rules
+from apiops_components.render.lowering import filters_of, split_rules
 from apiops_components.render.refused_filters import placed_filters
 
 __all__ = ["policy_problems"]
@@ -28,7 +27,7 @@ def policy_problems(apis: Sequence[ApiSpec]) -> Iterator[Problem]:
     matched = {item.name.lower() for api in apis for r in api.routes for m in r.matches for item in m.headers}
     responding = any(
         api.policy.on_http_response
-        or any(item.type == "ResponseHeaderModifier" for route in api.routes for _, item in placed_filters(route, ""))
+        or any(item.type == "ResponseHeaderModifier" for route in api.routes for item in filters_of(route))
         for api in apis
     )
     login = ""
@@ -47,8 +46,8 @@ def policy_problems(apis: Sequence[ApiSpec]) -> Iterator[Problem]:
                     )
                 login = login or f"{prefix}.{place}"
         if matched and (api.policy or responding):
-            changes = _changed_headers(api, all_of_them=responding)
-            yield from (_changed(place, name).at(prefix=prefix) for place, name in changes if name.lower() in matched)
+            changes = _changed_headers(api, matched, all_of_them=responding)
+            yield from (_changed(place, name).at(prefix=prefix) for place, name in changes)
 
 
 def _action_problems(api: ApiSpec) -> Iterator[Problem]:
@@ -86,23 +85,20 @@ def _logins(api: ApiSpec) -> Iterator[tuple[str, str]]:
 # --- headers that are matched on, and changed too early --------------------------------------------------------------
 
 
-def _changed_headers(api: ApiSpec, *, all_of_them: bool) -> Iterator[tuple[str, str]]:
+def _changed_headers(api: ApiSpec, matched: Container[str], *, all_of_them: bool) -> Iterator[tuple[str, str]]:
     """A rule in the Gateway's policy runs before the routes are matched; one on responses reads headers again."""
-    gateway, _ = split_rules(api.policy.on_http_request)
-    for index, rule in enumerate(api.policy.on_http_request if all_of_them else gateway):
-        yield from _policy_headers(rule, index)
+    rules = api.policy.on_http_request if all_of_them else split_rules(api.policy.on_http_request)[0]
+    for index, rule in enumerate(rules):
+        for number, step in enumerate(rule.actions):
+            if isinstance(step, AddHeaders | RemoveHeaders):
+                place = f"policy.on_http_request[{index}].actions[{number}]"
+                yield from ((place, name) for name in step.headers if name.lower() in matched)
     for index, route in enumerate(api.routes if all_of_them else ()):
         for place, item in placed_filters(route, f"routes[{index}]"):
             modifier = item.request_header_modifier
             if modifier is not None:
                 names = [*(header.name for header in (*modifier.set, *modifier.add)), *modifier.remove]
-                yield from ((place, name) for name in names)
-
-
-def _policy_headers(rule: Rule, index: int) -> Iterator[tuple[str, str]]:
-    for number, step in enumerate(rule.actions):
-        if isinstance(step, AddHeaders | RemoveHeaders):
-            yield from ((f"policy.on_http_request[{index}].actions[{number}]", name) for name in step.headers)
+                yield from ((place, name) for name in names if name.lower() in matched)
 
 
 def _changed(place: str, name: str) -> Problem:

@@ -14,6 +14,7 @@ from apiops_components.models.match import Match, PathMatch
 from apiops_components.models.policy.actions import UrlRewrite
 from apiops_components.render.changes import response_changes
 from apiops_components.render.guard import Guards
+from apiops_components.render.lowering import filters_of
 from apiops_components.render.precedence import paths_overlap
 from apiops_components.render.refused_filters import placed_filters
 
@@ -92,6 +93,8 @@ def _rewriting(apis: Sequence[ApiSpec]) -> Iterator[_Rewriting]:
         ]
         for position, route in enumerate(api.routes):
             yield from (_Rewriting(index, position, place, None) for place in actions)
+            if not any(item.url_rewrite for item in filters_of(route)):
+                continue
             for place, item in placed_filters(route, f"apis[{index}].routes[{position}]"):
                 change = item.url_rewrite.path if item.url_rewrite is not None else None
                 if change is not None:
