@@ -25,6 +25,7 @@ _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_LAZY_FETCH": "1",  # no command of ours touches a network, not even for an object of a partial clone
+    "GIT_LFS_SKIP_SMUDGE": "1",  # the same
     "GIT_NO_REPLACE_OBJECTS": "1",  # what a commit holds is what its hash says
     "GIT_LITERAL_PATHSPECS": "1",
 }

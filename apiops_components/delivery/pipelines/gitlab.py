@@ -69,7 +69,8 @@ def _on(spec: PipelineSpec) -> str:
 
 
 def _fetch_base() -> str:
-    return 'git fetch --quiet origin "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"'
+    name = "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"
+    return f'git fetch --quiet origin "+{name}:refs/remotes/origin/{name}"'
 
 
 def _identity(spec: PipelineSpec, env: str) -> tuple[dict[str, Any], list[str]]:

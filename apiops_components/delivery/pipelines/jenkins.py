@@ -94,7 +94,7 @@ _SMOKES = "string(credentialsId: 'apiops-smoke', variable: 'GITLAB_ADMIN_TOKEN')
 def jenkinsfile(spec: PipelineSpec) -> str:
     """The file ``Jenkinsfile``."""
     base = '"origin/$CHANGE_TARGET"'
-    fetched = 'git fetch --quiet origin "$CHANGE_TARGET:refs/remotes/origin/$CHANGE_TARGET"'
+    fetched = 'git fetch --quiet origin "+$CHANGE_TARGET:refs/remotes/origin/$CHANGE_TARGET"'
     who = "git config user.name Promotion && git config user.email promotion@localhost"
     push = f"git push origin HEAD:refs/heads/{spec.branch}"
     return _FILE.format(

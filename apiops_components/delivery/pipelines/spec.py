@@ -58,8 +58,8 @@ class PipelineSpec(CheckedModel):
     """Commands that test a change."""
     smoke: Text | None = None
     """File of the smoke tests of the first environment; none are run where it is absent."""
-    stacks: tuple[Text, ...] = (".",)
-    """Folders of the Pulumi projects of an environment, in the order in which they are deployed."""
+    stacks: tuple[Text, ...] = Field(default=(".",), min_length=1)
+    """Folders of the Pulumi projects of an environment, in the order of their deployment, the platform's first."""
     approvers: Text = "release-managers"
     """Group that may say yes, where the forge keeps that in the pipeline (Jenkins)."""
     approval_hours: int = Field(default=24, ge=1, le=720)

@@ -33,14 +33,18 @@ def preview(spec: PipelineSpec, base: str, limit: str) -> str:
 
 
 def deploy(spec: PipelineSpec, env: str) -> list[str]:
-    """What Pulumi owns in an environment; the plan stands in the log before it is carried out."""
+    """What Pulumi owns in an environment, its plan in the log first; then how its cluster is reached.
+
+    The first stack is the platform's, whose output ``kubeconfig`` names a plugin for the credentials and holds none.
+    """
     commands = []
     for folder in spec.stacks:
         where = "" if folder == "." else f" --cwd {quote(folder)}"
         commands.append(f"pulumi preview{where} --stack {env} --diff --non-interactive")
         commands.append(f"pulumi up{where} --stack {env} --yes --skip-preview --non-interactive")
-    shown = f"pulumi stack output kubeconfig --stack {env} --show-secrets"
-    return [*commands, f"umask 077 && {shown} > kubeconfig-{env}"]
+    platform = "" if spec.stacks[0] == "." else f" --cwd {quote(spec.stacks[0])}"
+    shown = f"pulumi stack output kubeconfig{platform} --stack {env} --show-secrets"
+    return [*commands, f"(umask 077 && {shown} > kubeconfig-{env})"]
 
 
 def synced(env: str) -> str:
