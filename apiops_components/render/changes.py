@@ -11,6 +11,7 @@ What the operator says otherwise becomes a rule of a policy, beside the filter o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -41,14 +42,17 @@ class Changes(NamedTuple):
     """Filters behind it."""
 
 
-def filter_changes(filters: Sequence[Filter], paths: Sequence[str]) -> Changes:
-    """What stands for these filters of requests that are matched by these paths; nothing for those on responses."""
+def filter_changes(filters: Sequence[Filter], paths: Sequence[str], *, headers_apart: bool = False) -> Changes:
+    """What stands for these filters of requests that are matched by these paths; nothing for those on responses.
+
+    ``headers_apart``: changes of headers go into the policy, however simple.
+    """
     before: list[Filter] = []
     rules: list[Rule] = []
     behind: list[Filter] = []
     for item in filters:
         if item.request_header_modifier is not None:
-            if _is_simple(item.request_header_modifier):
+            if _is_simple(item.request_header_modifier) and not headers_apart:
                 behind.append(item)
             else:
                 rules += _header_rules(item.request_header_modifier)
@@ -132,8 +136,8 @@ def _rewrite(
     if change.hostname is not None:
         # It looks for the path that was matched, so it goes first.
         before.append(_with(item, UrlRewrite(hostname=change.hostname)))
-    elif not any(path.startswith(matched) for matched in paths):
-        behind.append(item)  # does not find the path that was matched, so it changes nothing
+    elif not any(re.match(re.escape(matched).replace(r"\.", "."), path) for matched in paths):
+        behind.append(item)  # does not find the path that was matched (a dot as any character): it changes nothing
 
 
 def _plain_redirect(change: Redirect) -> Redirect:

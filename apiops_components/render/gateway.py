@@ -97,11 +97,17 @@ def api_objects(
         policies[api.name] = rules
     exact = host.exact
     lowered = [rule for route in host.apis[api.name].routes for rule in lower_route(route, exact)]
-    lowered = [_changed(rule, f"{api.name}.{number}", policies) for number, rule in enumerate(lowered, start=1)]
+    at_backends = host.changes_at_backends(api)
+    lowered = [
+        _changed(rule, f"{api.name}.{number}", policies, at_backends=at_backends)
+        for number, rule in enumerate(lowered, start=1)
+    ]
     if rules:
         # First, so that the policy sees the request as the client sent it.
         first = _policy_filter(api.name)
         lowered = [rule.model_copy(update={"filters": (first, *rule.filters)}) for rule in lowered]
+    if at_backends:
+        lowered = [_at_backends(rule) for rule in lowered]
     objects += (
         policy_object(name, spec.namespace, metadata, {"on_http_request": found}) for name, found in policies.items()
     )
@@ -109,22 +115,42 @@ def api_objects(
     return objects
 
 
-def _changed(rule: Route, name: str, policies: dict[str, list[Rule]]) -> Route:
+def _changed(rule: Route, name: str, policies: dict[str, list[Rule]], *, at_backends: bool) -> Route:
     """The rule with filters that mean the same to both; adds the policies that it needs for that."""
     if not rule.filters and not any(backend.filters for backend in rule.backend_refs):
         return rule
     paths = [match.path.value for match in rule.matches]
+    # At a backend there may be one filter of a kind.
+    apart = at_backends and any(
+        item.request_header_modifier for backend in rule.backend_refs for item in backend.filters
+    )
     backends = tuple(
         backend.model_copy(update={"filters": _filters(backend, paths, f"{name}.{number}", policies)})
         for number, backend in enumerate(rule.backend_refs, start=1)
     )
-    return rule.model_copy(update={"filters": _filters(rule, paths, name, policies), "backend_refs": backends})
+    filters = _filters(rule, paths, name, policies, headers_apart=apart)
+    return rule.model_copy(update={"filters": filters, "backend_refs": backends})
+
+
+def _at_backends(rule: Route) -> Route:
+    """The rule with its filters at each of its backends."""
+    if not rule.filters or not rule.backend_refs:
+        return rule
+    backends = tuple(
+        backend.model_copy(update={"filters": (*rule.filters, *backend.filters)}) for backend in rule.backend_refs
+    )
+    return rule.model_copy(update={"filters": (), "backend_refs": backends})
 
 
 def _filters(
-    owner: Route | Backend, paths: list[str], name: str, policies: dict[str, list[Rule]]
+    owner: Route | Backend,
+    paths: list[str],
+    name: str,
+    policies: dict[str, list[Rule]],
+    *,
+    headers_apart: bool = False,
 ) -> tuple[Filter, ...]:
-    changes = filter_changes(owner.filters, paths)
+    changes = filter_changes(owner.filters, paths, headers_apart=headers_apart)
     if not changes.rules:
         return (*changes.before, *changes.behind)
     policies[name] = list(changes.rules)

@@ -26,8 +26,8 @@ class Guard(NamedTuple):
 
     expression: str | None
     """None where it holds for every request of the host."""
-    leaves_out: bool
-    """Whether requests are left out that a more specific match of somebody else takes."""
+    leaves_out: frozenset[int]
+    """The APIs whose requests are left out, since a more specific match of theirs takes them; by number."""
 
 
 class _Placed(NamedTuple):
@@ -42,6 +42,7 @@ class Guards:
     def __init__(self, apis: Sequence[ApiSpec]) -> None:
         """Sorts the matches of the host."""
         self._apis = apis
+        self._of_apis: dict[int, Guard] = {}
         # A match is beaten by none on a shorter path, so it is enough to look at those at and below its own.
         self._below: Mapping[str, list[_Placed]] = defaultdict(list)
         for number, api in enumerate(apis):
@@ -53,8 +54,10 @@ class Guards:
 
     def of_api(self, number: int) -> Guard:
         """The requests of an API."""
-        matches = (match for route in self._apis[number].routes for match in route.matches)
-        return self._guard(matches, number, None)
+        if number not in self._of_apis:
+            matches = (match for route in self._apis[number].routes for match in route.matches)
+            self._of_apis[number] = self._guard(matches, number, None)
+        return self._of_apis[number]
 
     def of_route(self, number: int, position: int) -> Guard:
         """The requests of one route of an API."""
@@ -62,15 +65,13 @@ class Guards:
 
     def _guard(self, matches: Iterable[Match], number: int, position: int | None) -> Guard:
         parts: dict[str, None] = {}  # a set that keeps its order
-        everything = leaves_out = False
+        everything = False
+        leaves_out: set[int] = set()
         for match in matches:
             own = match_expression(match)
-            taken = [
-                match_expression(other.match)
-                for other in self._below[_base(match)]
-                if _is_taken(match, other, number, position)
-            ]
-            leaves_out |= bool(taken)
+            found = [other for other in self._below[_base(match)] if _is_taken(match, other, number, position)]
+            taken = [match_expression(other.match) for other in found]
+            leaves_out.update(other.api for other in found)
             if not taken and own is None:
                 everything = True
                 continue
@@ -78,9 +79,9 @@ class Guards:
             both = [part for part in (own, excluded) if part]
             parts[" && ".join(map(_grouped, both)) if len(both) > 1 else both[0]] = None
         if everything:
-            return Guard(None, leaves_out=False)
+            return Guard(None, frozenset())
         whole = " || ".join(f"({part})" if " && " in part and len(parts) > 1 else part for part in parts)
-        return Guard(whole, leaves_out)
+        return Guard(whole, frozenset(leaves_out))
 
 
 def _is_taken(match: Match, other: _Placed, number: int, position: int | None) -> bool:

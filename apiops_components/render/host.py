@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
+from apiops_components.models.filters import Filter
 from apiops_components.models.match import Match
-from apiops_components.models.policy.actions import Deny
+from apiops_components.models.policy.actions import AddHeaders, Deny, RemoveHeaders, UrlRewrite
 from apiops_components.models.policy.document import Rule
 from apiops_components.render.changes import response_changes
 from apiops_components.render.guard import Guard, Guards, match_expression
@@ -85,12 +86,50 @@ class Host:
             if all(match.path.type != "RegularExpression" for match in route.matches):
                 continue
             guard = self.guards.of_route(self._numbers[api.name], position).expression
-            fit = [match_expression(_with_pattern(match)) for match in route.matches]
-            unfit = f"!({' || '.join(f'({part})' for part in dict.fromkeys(fit) if part)})"
+            fit = dict.fromkeys(match_expression(_with_pattern(match)) for match in route.matches)
+            if None in fit:
+                continue  # another match of the route takes everything
+            unfit = f"!({' || '.join(f'({part})' for part in fit)})"
             expressions = (guard, unfit) if guard else (unfit,)
             yield Rule(name=f"{api.name}: no such path", expressions=expressions, actions=(Deny(status_code=404),))
 
     # --- the policies of routes ---
+
+    @cached_property
+    def _left_out(self) -> frozenset[int]:
+        """The APIs whose requests are left out of the protection of another one."""
+        return frozenset().union(
+            *(
+                self.guards.of_api(number).leaves_out
+                for number, api in enumerate(self.spec.apis)
+                if split_rules(api.policy.on_http_request)[0]
+            )
+        )
+
+    def changes_at_backends(self, api: ApiSpec) -> bool:
+        """Whether what changes a request of the API must wait until a backend is there to take it.
+
+        Where the Service is missing, the operator still applies a rule's filters, and goes on with the changed request
+        to a more general route, which would not know any more that it is not its own.
+        """
+        if self._numbers[api.name] not in self._left_out:
+            return False
+        matched = self._matched_headers
+        return any(
+            isinstance(step, UrlRewrite)
+            or (isinstance(step, AddHeaders | RemoveHeaders) and not matched.isdisjoint(map(str.lower, step.headers)))
+            for step in api.policy.actions
+        ) or any(_changes_request(item, matched) for route in api.routes for item in route.filters)
+
+    @cached_property
+    def _matched_headers(self) -> frozenset[str]:
+        return frozenset(
+            item.name
+            for api in self.apis.values()
+            for route in api.routes
+            for match in route.matches
+            for item in match.headers
+        )
 
     def route_rules(self, api: ApiSpec) -> list[Rule]:
         """The rules that stay with the routes of an API, behind the one that refuses what is not its own."""
@@ -110,6 +149,15 @@ def _with_pattern(match: Match) -> Match:
     if match.path.type != "RegularExpression":
         return plain
     return plain.model_copy(update={"path": match.path.model_copy(update={"value": anchored(match.path.value)})})
+
+
+def _changes_request(item: Filter, matched: frozenset[str]) -> bool:
+    """Whether the filter changes what routes are found by."""
+    change = item.request_header_modifier
+    if change is not None:
+        names = [*change.remove, *(header.name for header in (*change.set, *change.add))]
+        return not matched.isdisjoint(name.lower() for name in names)
+    return item.url_rewrite is not None
 
 
 def _guarded(rule: Rule, api: str, guard: Guard) -> Rule:

@@ -6,16 +6,19 @@ about matches, filters, policies and their order has a module each (`refused_mat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from apiops_components.errors import InvalidInput, Problem
 from apiops_components.models.api import ApiGatewaySpec, ApiSpec
+from apiops_components.models.filters import Filter
+from apiops_components.models.policy.actions import UrlRewrite
 from apiops_components.models.route import Route
 from apiops_components.render.lowering import plain_apis
 from apiops_components.render.refused_filters import filter_problems, placed_filters
 from apiops_components.render.refused_matches import match_problems
 from apiops_components.render.refused_order import order_problems
 from apiops_components.render.refused_policies import policy_problems
+from apiops_components.render.refused_redirects import redirect_problems
 from apiops_components.render.refused_responses import response_problems
 
 __all__ = ["check_host", "host_warnings", "refusals"]
@@ -42,6 +45,7 @@ def refusals(spec: ApiGatewaySpec) -> list[Problem]:
     if not problems:
         apis = plain_apis(spec.apis)
         problems.extend(response_problems(apis))
+        problems.extend(redirect_problems(spec.host, apis))
         problems.extend(order_problems(spec.apis, apis))
     return [problem.at(document=f"ApiGateway {spec.name}") for problem in problems]
 
@@ -79,7 +83,24 @@ def _api_problems(api: ApiSpec, namespace: str) -> Iterator[Problem]:
             yield from match_problems(match, f"{path}.matches[{number}]", in_pattern=changes_url)
         for place, item in filters:
             yield from filter_problems(item, place, route)
+        yield from _rewrite_problems(api, filters)
         yield from _backend_problems(route, path, namespace, answers=answers)
+
+
+def _rewrite_problems(api: ApiSpec, filters: Sequence[tuple[str, Filter]]) -> Iterator[Problem]:
+    """The operator's rewrites and redirects look for the path that was matched, so only the first finds it."""
+    first = "the API's policy" if any(isinstance(step, UrlRewrite) for step in api.policy.actions) else ""
+    for place, item in filters:
+        if item.url_rewrite or item.request_redirect:
+            if first and (".backend_refs[" in place or not first.startswith("routes")):
+                yield Problem(
+                    f"{first} rewrites the URL before, and ngrok's operator would not find the old path in it any more",
+                    place,
+                    "lowering/rewritten-twice",
+                    "rewrite in one place",
+                )
+            if ".backend_refs[" not in place:
+                first = first or place
 
 
 def _backend_problems(route: Route, path: str, namespace: str, *, answers: bool) -> Iterator[Problem]:
