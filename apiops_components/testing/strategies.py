@@ -24,6 +24,7 @@ from apiops_components.models.api import ApiSpec
 from apiops_components.models.filters import Filter, Mirror, ServiceRef
 from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
 from apiops_components.models.route import Backend, Route, Timeouts
+from apiops_components.testing.hosts import gateway_specs, requests_to
 from apiops_components.testing.names import dns_labels, header_names, headers, hosts, values
 from apiops_components.testing.policies import actions, conditions, logins, rules, traffic_policies
 
@@ -34,11 +35,13 @@ __all__ = [
     "conditions",
     "dns_labels",
     "filters",
+    "gateway_specs",
     "header_names",
     "hosts",
     "logins",
     "matches",
     "paths",
+    "requests_to",
     "routes",
     "rules",
     "traffic_policies",

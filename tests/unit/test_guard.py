@@ -480,6 +480,26 @@ def test_no_request_is_newly_allowed_where_a_policy_object_is_missing(spec, requ
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(hosts(_policies()), _many_requests)
+def test_no_request_is_newly_allowed_where_a_route_is_missing(spec, requests):
+    """Nor reaches another API than before without what that one asks for."""
+    objects = _objects(spec)
+    policies = {a.name: a.policy.model_dump()["on_http_request"] for a in spec.apis}
+    for missing in (o for o in objects if o["kind"] == "HTTPRoute"):
+        left = [o for o in objects if o is not missing]
+        rules = [(item["metadata"]["name"], match) for item, match in _matches_of(left)]
+        for request in requests:
+            assert allowed(objects, request) or not allowed(left, request), missing["metadata"]["name"]
+            if allowed(left, request):
+                assert all(passes(policies[name], request) for name in operator(rules, request))
+
+
+def _matches_of(objects):
+    routes = [o for o in objects if o["kind"] == "HTTPRoute"]
+    return [(item, match) for item in routes for rule in item["spec"]["rules"] for match in rule["matches"]]
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(hosts(_policies()), _many_requests)
 def test_a_request_gets_through_exactly_where_the_policy_of_its_api_lets_it(spec, requests):
     """Against the policies as written; where the specification leaves the API open, both of them are asked."""
     policies = {a.name: a.policy for a in spec.apis}
