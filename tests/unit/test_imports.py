@@ -115,7 +115,7 @@ def test_help_loads_click_alone():
 
 
 def test_hypothesis_is_imported_by_the_strategies_alone():
-    strategies = [f"{NAME}.testing.{module}" for module in ("names", "policies", "strategies")]
+    strategies = [f"{NAME}.testing.{module}" for module in ("hosts", "names", "policies", "strategies")]
     importing = [module for module, file in FILES.items() if "hypothesis" in file.read_text()]
     assert importing == strategies
     assert list(refused([f"{NAME}.testing", f"{NAME}.testing.pulumi", *strategies], "hypothesis")) == strategies
