@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import json
+import re
 import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apiops_components.cli.output import print_json
-from apiops_components.cli.schema import model_homes
+from apiops_components.cli.schema import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,17 +29,23 @@ _WIDTH = 100
 def command(name: str, form: str) -> int:
     """Print the documentation of a model or a field: type, default, limits, and what it is for.
 
-    Models are those of `apiopsctl schema`; an action goes by ngrok's name, too.
+    Models are those of `apiopsctl schema`; an action goes by ngrok's name, too, and a kind by its own.
 
     \b
+      apiopsctl explain HTTPRoute.spec.rules.filters
       apiopsctl explain rate-limit
       apiopsctl explain RateLimit.capacity
       apiopsctl explain jwt-validation.issuer.allow_list.value
     """  # noqa: D301
     from apiops_components.models.explanation import explain  # noqa: PLC0415
 
-    first, *path = name.split(".")
-    model = _model(first)
+    first, *path = re.sub(r"\[\d*\]", "", name).split(".")  # a path as an error prints it has numbers in it
+    first, model, above = named(first)
+    if above:
+        path = path[len(above) :] if tuple(path[: len(above)]) == above else path
+        if path and path[0] in _NOT_MODELLED:
+            raise click.UsageError(f"{path[0]} is the same in every kind and not explained here; what is: {above[0]}")
+        first = ".".join((first, *above))
     try:
         found = explain(model, first, path)
     except LookupError as error:
@@ -53,20 +58,7 @@ def command(name: str, form: str) -> int:
     return 0
 
 
-def _model(name: str) -> type[BaseModel]:
-    from apiops_components.models.policy.actions import ACTIONS  # noqa: PLC0415
-
-    homes = model_homes()
-    found: type[BaseModel]
-    if name in ACTIONS:
-        found = ACTIONS[name]
-    elif name in homes:
-        found = getattr(importlib.import_module(f"apiops_components.{homes[name]}"), name)
-    else:
-        near = difflib.get_close_matches(name, [*homes, *ACTIONS], 1)
-        hint = f"did you mean {near[0]}?" if near else "`apiopsctl schema` lists the models"
-        raise click.UsageError(f"unknown model {name!r}; {hint}")
-    return found
+_NOT_MODELLED = ("apiVersion", "kind", "metadata", "status")
 
 
 def _action(model: type[BaseModel]) -> dict[str, Any]:

@@ -175,10 +175,12 @@ def _constraints(schema: Schema) -> Iterator[str]:
 
 def _bounds(low: Any, high: Any, what: str) -> Iterator[str]:
     unit = f" {what}" if what else ""
-    if low is not None and high is not None:
+    one = {"characters": " character", "entries": " entry"}.get(what, unit) if low == 1 else unit
+    if low is not None and low == high:
+        yield f"exactly {low}{one}"
+    elif low is not None and high is not None:
         yield f"{low} to {high}{unit}"
     elif low is not None:
-        one = {"characters": " character", "entries": " entry"}.get(what, unit) if low == 1 else unit
         yield f"at least {low}{one}"
     elif high is not None:
         yield f"at most {high}{unit}"

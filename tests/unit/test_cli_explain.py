@@ -13,6 +13,7 @@ from apiops_components.models.docs import field_docs
 from apiops_components.models.explanation import explain
 from apiops_components.models.policy.action import PHASES
 from apiops_components.models.policy.actions import ACTIONS
+from apiops_components.validation.modelled import MODELLED
 
 
 def run(capsys, *arguments):
@@ -160,3 +161,34 @@ def test_each_field_of_each_model_is_explained_in_its_own_words(name):
         assert found.description == docs[key]
         assert found.type
         assert found.required == field.is_required()
+
+
+@pytest.mark.parametrize("name", ["HTTPRoute.spec.rules.timeouts", "httproute.rules[0].timeouts"])
+def test_a_kind_is_explained_by_the_path_that_an_error_prints(capsys, name):
+    assert shown(capsys, name).splitlines()[:3] == [
+        "HTTPRoute.spec.rules.timeouts",
+        "  type      Timeouts",
+        "  default   optional",
+    ]
+
+
+def test_a_kind_alone_is_what_is_modelled_of_it(capsys):
+    assert shown(capsys, "NgrokTrafficPolicy").startswith("NgrokTrafficPolicy.spec.policy\n")
+
+
+@pytest.mark.parametrize("field", ["metadata.name", "status", "apiVersion"])
+def test_what_every_kind_has_is_not_explained(capsys, field):
+    code, (out, err) = run(capsys, f"Gateway.{field}")
+
+    assert (code, out) == (2, "")
+    assert f"{field.partition('.')[0]} is the same in every kind and not explained here; what is: spec" in err
+
+
+@pytest.mark.parametrize("kind", sorted(kind for _, kind in MODELLED))
+def test_each_kind_and_each_of_its_fields_is_explained(capsys, kind):
+    found = json.loads(run(capsys, kind, "--format", "json")[1].out)
+
+    assert found["about"] or found["description"]
+    assert found["fields"]
+    for field in found["fields"]:
+        assert (kind, field["name"], field["description"] or field["about"]) > (kind, field["name"], "")

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 import apiops_components
 from apiops_components.cli import main
+from apiops_components.validation.modelled import MODELLED
 
 
 def schema(capsys, *arguments):
@@ -20,9 +21,26 @@ def test_without_a_model_it_lists_every_public_model(capsys):
     names = out.split()
 
     assert (code, err) == (0, "")
-    assert names == models()
+    assert names == sorted({*models(), *KINDS})
     assert {"ApiGatewaySpec", "Environment", "TrafficPolicy", "GkeSpec"} <= set(names)
     assert not {"ApiGateway", "render", "Project", "InvalidInput", "Policy", "rate_limit", "req"} & set(names)
+
+
+KINDS = sorted(kind for _, kind in MODELLED)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_has_a_schema_of_what_is_modelled_of_it(capsys, kind):
+    code, (out, err) = schema(capsys, kind)
+    found = json.loads(out)
+
+    assert (code, err) == (0, "")
+    assert found["required"] == ["spec"] == list(found["properties"])
+    assert set(references(found)) <= {f"#/$defs/{name}" for name in found.get("$defs", ())}
+
+
+def test_an_action_goes_by_ngroks_name(capsys):
+    assert schema(capsys, "rate-limit") == schema(capsys, "RateLimit")
 
 
 def models():
@@ -82,7 +100,7 @@ def test_what_is_no_model_is_2(capsys, name):
 
 
 def test_where_no_model_is_near_the_list_of_them_is_named(capsys):
-    assert "`apiopsctl schema` lists them" in schema(capsys, "render")[1].err
+    assert "`apiopsctl schema` lists the models" in schema(capsys, "render")[1].err
 
 
 def test_two_runs_print_the_same(capsys):
