@@ -54,6 +54,7 @@ def dump_all(values: Iterable[Any], stream: TextIO) -> None:
 
 def _write_mapping(mapping: Mapping[str, Any], indent: str, lead: str, out: list[str]) -> None:
     """``lead`` stands before the first line: the indentation, or the dashes of the items that the mapping begins."""
+    deeper = indent + "  "
     for key, value in mapping.items():
         start = lead + _kept_key(key) if type(key) is str and len(key) < _SHORT else lead + _key(key, indent)
         lead = indent
@@ -62,6 +63,12 @@ def _write_mapping(mapping: Mapping[str, Any], indent: str, lead: str, out: list
             out.append(f"{start} {_kept(value) if len(value) < _SHORT else _string(value)}\n")
         elif kind is int:
             out.append(f"{start} {value}\n")
+        elif kind is dict and value:
+            out.append(f"{start}\n")
+            _write_mapping(value, deeper, deeper, out)
+        elif kind is list and value:
+            out.append(f"{start}\n")
+            _write_sequence(value, indent, indent, out)
         else:
             out.append(start)
             _write_value(value, indent, out)
@@ -76,12 +83,11 @@ def _key(key: Any, indent: str = "") -> str:
 
 
 def _write_value(value: Any, indent: str, out: list[str]) -> None:
-    kind = type(value)
-    if value and (kind is dict or (kind is not list and isinstance(value, Mapping))):
+    if value and isinstance(value, Mapping):
         out.append("\n")
         indent += "  "
         _write_mapping(value, indent, indent, out)
-    elif value and (kind is list or isinstance(value, list | tuple)):
+    elif value and isinstance(value, list | tuple):
         out.append("\n")
         _write_sequence(value, indent, indent, out)
     elif isinstance(value, str) and "\n" in value and _fits_block(value):

@@ -232,6 +232,8 @@ def details(item: Any) -> InitErrorDetails:
         error: Any = PydanticCustomError(kind, "{text}{more}", context)
     elif kind in ("value_error", "assertion_error"):
         error = PydanticCustomError(f"schema/{kind.replace('_', '-')}", "{text}", {"text": str(context["error"])})
+    elif "-" in kind:  # of a type of pydantic's own, and not of its core, which knows no such name
+        error = PydanticCustomError(f"schema/{kind}", "{text}", {"text": item["msg"]})
     else:
         return InitErrorDetails(type=kind, loc=item["loc"], input=item["input"], ctx=context or {})
     return InitErrorDetails(type=error, loc=item["loc"], input=item["input"])

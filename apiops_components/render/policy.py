@@ -26,19 +26,8 @@ def _rule(rule: Rule, *, as_written: bool = False) -> dict[str, Any]:
         rendered["name"] = rule.name
     if rule.expressions or (as_written and "expressions" in rule.model_fields_set):
         rendered["expressions"] = list(rule.expressions)
-    rendered["actions"] = [_plain(document(step)) for step in rule.actions]
+    rendered["actions"] = [document(step) for step in rule.actions]
     return rendered
-
-
-def _plain(value: Any) -> Any:
-    """Lists instead of tuples, so that manifests compare equal to what is read from YAML."""
-    # Nearly all is of these types exactly; a test for an abstract class takes ten times as long.
-    kind = type(value)
-    if kind is dict or (kind not in (str, int, bool, tuple) and isinstance(value, Mapping)):
-        return {key: item if type(item) is str else _plain(item) for key, item in value.items()}
-    if kind is tuple or isinstance(value, tuple | list):
-        return [item if type(item) is str else _plain(item) for item in value]
-    return value
 
 
 def policy_object(

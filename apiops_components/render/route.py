@@ -90,11 +90,8 @@ def _match(match: Match) -> dict[str, Any]:
 
 
 def _filter(item: Filter) -> dict[str, Any]:
-    return _lists(item.model_dump(by_alias=True, exclude_none=True))  # type: ignore[no-any-return]
-
-
-def _lists(value: Any) -> Any:
-    """Lists for tuples; empty ones are left out."""
-    if type(value) is dict:
-        return {key: item if type(item) is str else _lists(item) for key, item in value.items() if item != ()}
-    return [_lists(item) for item in value] if type(value) is tuple else value
+    given = item.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {
+        key: {name: item for name, item in value.items() if item != []} if type(value) is dict else value
+        for key, value in given.items()
+    }

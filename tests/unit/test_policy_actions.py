@@ -368,6 +368,13 @@ def test_behind_a_redirect_and_a_tolerant_forward_something_may_stand():
     assert read(("forward-internal", {"url": "https://a.internal", "on_error": "continue"}), ("deny", {}))
 
 
+def test_what_no_document_can_hold_is_refused_in_the_config_of_an_unknown_action():
+    with pytest.raises(ValidationError) as error:
+        RawAction(type="teleport", config={"to": [("a", "tuple")]})
+    (found,) = problems_of(error.value, {"config": {"to": [("a", "tuple")]}})
+    assert (found.path, found.code) == ("config.to[0]", "schema/invalid-json-value")
+
+
 def test_an_unknown_action_is_refused_in_a_document_and_counted_where_python_wraps_it():
     assert problems(document(("teleport", {}))) == [("on_http_request[0].actions[0].type", "policy/action-type")]
     raw = RawAction(type="teleport", config={"to": [{"place": None}]})

@@ -58,5 +58,5 @@ class Action(CheckedModel):
         return ()
 
     def settings(self) -> dict[str, Any]:
-        """The ``config`` of the document."""
-        return self.model_dump(by_alias=True, exclude_none=True)
+        """The ``config`` of the document, plain data: a copy, with lists instead of tuples."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -61,4 +61,5 @@ class RawAction(Action):
             yield fault("policy/raw-known", message, f"write {ACTIONS[self.type].__name__}(…)", ["type"])
 
     def settings(self) -> dict[str, Any]:  # noqa: D102
-        return dict(self.config)
+        config: dict[str, Any] = self.model_dump(mode="json")["config"]
+        return config

@@ -65,7 +65,7 @@ class SetVars(Action):
             yield from entry.items()
 
     def settings(self) -> dict[str, Any]:  # noqa: D102  (a null is a value here)
-        return {"vars": [dict(entry) for entry in self.vars]}
+        return self.model_dump(mode="json")
 
 
 class Log(Action):
@@ -79,4 +79,4 @@ class Log(Action):
     """Anything; in its strings ``${…}`` is evaluated."""
 
     def settings(self) -> dict[str, Any]:  # noqa: D102  (a null is a value here)
-        return {"metadata": dict(self.metadata)}
+        return self.model_dump(mode="json")
