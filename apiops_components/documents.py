@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ __all__ = ["Document", "dump", "dump_all", "load_all"]
 
 _MAX_DEPTH = 100
 _MAX_NODES = 2_000_000
+_TOO_DEEP = f"nested deeper than {_MAX_DEPTH} levels"
 
 _LOADER: Any = getattr(yaml, "CLoader", yaml.Loader)
 
@@ -81,13 +82,7 @@ def load_all(text: str | bytes, file: str = "") -> Iterator[Document]:
         rest = "\n" * content.count("\n", 0, read) + content[read:] if read else content
         readable = _without_what_only_json_may(rest)
         counted = readable.removeprefix("\ufeff")  # the parser does not count it
-        for start, event in _document_starts(loader := _LOADER(readable)):
-            composer = _Composer(loader.get_event)
-            value = composer.document(event)
-            if value is not None:
-                lines = _Lines(counted, start, composer.last.end_mark.index)
-                yield Document(value, file, index, lines, composer.count)
-                index += 1
+        yield from _parsed(readable, counted, file, index)
     except UnicodeError as error:
         raise NotRunnable(_not_unicode(error, file)) from None
     except yaml.reader.ReaderError as error:
@@ -96,14 +91,81 @@ def load_all(text: str | bytes, file: str = "") -> Iterator[Document]:
         hint = "write it as an escape in double quotes"
         raise NotRunnable(Problem(message, "", "yaml/syntax", hint, file, line)) from None
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark or error.context_mark
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        hint = _QUOTED if "scanning a tag" in what else ""
-        line = mark.line + 1 if mark else 0
-        raise NotRunnable(Problem(f"not readable as YAML: {what}", "", "yaml/syntax", hint, file, line)) from None
+        raise NotRunnable(_not_yaml(error, counted, file)) from None
     except _NotRead as error:
-        problem = Problem(error.message, error.path, "yaml/content", error.hint, file, _line(error.event))
-        raise NotRunnable(problem) from None
+        where = _line(error.event), "", error.event.start_mark.column + 1
+        raise NotRunnable(Problem(error.message, error.path, "yaml/content", error.hint, file, *where)) from None
+
+
+def _parsed(readable: str, counted: str, file: str, index: int) -> Iterator[Document]:
+    done = 0
+    try:
+        for start, event in _document_starts(loader := _LOADER(readable)):
+            composer = _Composer(loader.get_event)
+            value = composer.document(event)
+            done = composer.last.end_mark.index
+            if value is not None:
+                yield Document(value, file, index, _Lines(counted, start, done), composer.count)
+                index += 1
+    except yaml.YAMLError:
+        if (following := _one_more_of_json(counted, done)) is None:
+            raise
+        yield from _more_of_json(counted, following, file, index)
+
+
+_NOT_BLANK = re.compile(r"[^ \t\r\n]")
+_JSON = json.JSONDecoder()
+
+
+def _one_more_of_json(text: str, done: int) -> int | None:
+    """Where one JSON document follows another: without ``---``, as ``jq`` and logs write them."""
+    at = _next(text, done)
+    if not (text.startswith("{", at) and text.lstrip().startswith("{")):
+        return None
+    if not done:  # the first is one already that YAML may not hold
+        try:
+            _, end = _JSON.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return None
+        return at if text[end:].strip() else None
+    return at
+
+
+def _next(text: str, at: int) -> int:
+    found = _NOT_BLANK.search(text, at)
+    return found.start() if found else len(text)
+
+
+def _more_of_json(text: str, at: int, file: str, index: int) -> Iterator[Document]:
+    line = text.count("\n", 0, at)
+    while at < len(text):
+        try:
+            _, end = _JSON.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            line, column = line + text.count("\n", at, error.pos), error.pos - text.rfind("\n", 0, error.pos)
+            message = f"not readable as JSON: {error.msg.lower()}"
+            raise NotRunnable(Problem(message, "", "yaml/syntax", "", file, line + 1, "", column)) from None
+        except RecursionError:
+            raise NotRunnable(Problem(_TOO_DEEP, "", "yaml/content", "", file, line + 1)) from None
+        try:
+            for document in load_all(text[at:end], file):
+                yield replace(document, index=index, lines=_Lines(text, _Mark(at, line), end))
+                index += 1
+        except NotRunnable as error:
+            raise NotRunnable(replace(problem, line=problem.line + line) for problem in error.problems) from None
+        following = _next(text, end)
+        at, line = following, line + text.count("\n", at, following)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    mark: Any = error.problem_mark or error.context_mark
+    what = " ".join(part for part in (error.context, error.problem) if part)
+    hint = _QUOTED if "scanning a tag" in what else ""
+    if "cannot start any token" in what and mark:
+        at = text[mark.index : mark.index + 1]
+        hint = "indent with spaces, not with tabs" if at == "\t" else f"text that begins with {at} stands in quotes"
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return Problem(f"not readable as YAML: {what}", "", "yaml/syntax", hint, file, line, "", column)
 
 
 def _document_starts(loader: Any) -> Iterator[tuple[Any, Any]]:
@@ -132,6 +194,13 @@ class _Lines(Mapping[str, int]):
         self._text, self._start, self._end = text, start, end
 
     @cached_property
+    def _first(self) -> int:
+        loader = _LOADER("\n" + self._text[self._start.index - self._start.column : self._end])
+        with contextlib.suppress(yaml.YAMLError):
+            return _line(next(_document_starts(loader))[1]) + int(self._start.line) - 1
+        return 0
+
+    @cached_property
     def _found(self) -> dict[str, int]:
         # From the beginning of the line: the indentation of the first key is that of all. The line before it keeps a
         # byte order mark that is part of the text from being taken for the mark of a file.
@@ -143,7 +212,7 @@ class _Lines(Mapping[str, int]):
         return {path: line + self._start.line - 1 for path, line in found.items()}
 
     def __getitem__(self, path: str) -> int:
-        return self._found[path]
+        return self._found[path] if path else self._first
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
@@ -196,7 +265,7 @@ class _Composer:
     def _node(self, event: Any, place: _Place, depth: int) -> Any:
         """The value that starts with this event; ``depth`` also counts levels of ``<<``, which are none of the path."""
         if depth > _MAX_DEPTH:
-            raise _NotRead(event, f"nested deeper than {_MAX_DEPTH} levels")
+            raise _NotRead(event, _TOO_DEEP)
         kind = type(event)
         if kind is yaml.AliasEvent:
             return self._alias(event, depth)

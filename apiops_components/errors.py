@@ -41,6 +41,7 @@ class Problem:
         file: The file it was read from, or empty.
         line: Line in that file, from 1, or 0 where it is not known.
         document: Which object, such as ``HTTPRoute shop/orders``, or empty.
+        column: Column in that line, from 1, or 0 where it is not known or says nothing.
     """
 
     message: str
@@ -50,9 +51,12 @@ class Problem:
     file: str = ""
     line: int = 0
     document: str = ""
+    column: int = 0
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.file and self.line else self.file
+        where = self.file
+        if where and self.line:
+            where += f":{self.line}:{self.column}" if self.column else f":{self.line}"
         place = ": ".join(part for part in (where, self.document, self.path) if part)
         text = f"{place}: {self.message}" if place else self.message
         return f"{text} [{self.code}]" + (f"\n    hint: {self.hint}" if self.hint else "")

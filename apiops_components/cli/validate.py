@@ -118,7 +118,11 @@ def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
 def _unreadable_json(unreadable: Sequence[Problem]) -> dict[str, Any]:
     if not unreadable:
         return {}
-    return {"unreadable": [{"file": p.file, "line": p.line, "code": p.code, "message": p.message} for p in unreadable]}
+    found = [
+        {"file": p.file, "line": p.line, "column": p.column, "code": p.code, "message": p.message, "hint": p.hint}
+        for p in unreadable
+    ]
+    return {"unreadable": found}
 
 
 def _print(results: Sequence[Result]) -> None:
@@ -145,7 +149,8 @@ def _sarif(results: Sequence[Result], unreadable: Sequence[Problem]) -> dict[str
                 {
                     "physicalLocation": {
                         "artifactLocation": {"uri": quote(Path(problem.file).as_posix())},
-                        "region": {"startLine": max(problem.line, 1)},
+                        "region": {"startLine": max(problem.line, 1)}
+                        | ({"startColumn": problem.column} if problem.column else {}),
                     }
                 }
             ],

@@ -232,6 +232,7 @@ def test_the_other_files_are_checked_beside_one_that_cannot_be_read(tmp_path):
     assert found["summary"] == {"documents": 2, "valid": 1, "invalid": 1, "skipped": 0}
     assert [item["file"] for item in found["unreadable"]] == ["a.yaml", "c.yaml", "missing.yaml"]
     assert done.stderr.count("\n") == 3
+    assert [(item["line"], item["column"]) for item in found["unreadable"]] == [(2, 1), (15, 1), (0, 0)]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -623,3 +623,68 @@ def test_python_s_own_parser_reads_the_same(monkeypatch):
     assert problem("a: \x00").line == 1
     assert problem("a: \ud800").file == "a.yaml"
     assert re.match("not readable as YAML", problem("a: [").message)
+
+
+# --- JSON after JSON --------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.dictionaries(st.text("ab\u00e9 {}", max_size=3), st.integers(-9, 9) | st.text(max_size=5)), min_size=2)
+)
+def test_json_documents_may_follow_each_other_without_a_marker(values):
+    assert read("\n".join(json.dumps(value, ensure_ascii=True) for value in values)) == values
+
+
+def test_json_documents_that_follow_each_other_keep_their_places():
+    first, second, third = load_all('{"a": 1}\n\n{"b": [\n1, {"c": 2}]} {"d":\n 3}\n')
+
+    assert [found.index for found in (first, second, third)] == [0, 1, 2]
+    assert (first.line("a"), second.line("b"), second.line("b[1].c"), third.line("d")) == (1, 3, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ('{"a": 1}\n{"b": 1,\n "b": 2}', 3, 2, "key 'b' is there twice"),
+        ('{"a": 1}\n{"b": 1,\n ?}', 3, 2, "not readable as JSON: expecting property name"),
+        ('{"a": 1}\n' + '{"b":' * 100_000, 2, 0, "nested deeper than 100 levels"),
+        ('{"a": 1}\nb: 2', 2, 1, "not readable as YAML: did not find expected <document start>"),
+    ],
+)
+def test_what_is_wrong_in_a_later_json_document_is_told_with_its_place(text, line, column, message):
+    found = problem(text)
+
+    assert (found.line, found.column) == (line, column)
+    assert message in found.message
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", 5, 3),
+        ("a: {b: 1, b: 2}", 1, 11),
+        ("a: !b c", 1, 4),
+        ("a: 1\n\tb: 2\n", 2, 1),
+        ("\ufeffa: 1\na: 2", 2, 1),
+    ],
+)
+def test_an_unreadable_document_is_told_with_line_and_column(text, line, column):
+    found = problem(text)
+
+    assert (found.line, found.column) == (line, column)
+    assert str(Problem("m", file="f", line=line, column=column)).startswith(f"f:{line}:{column}: m")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: 2\n", "indent with spaces, not with tabs"),
+        ("a: @b", "text that begins with @ stands in quotes"),
+        ("a: `b`", "text that begins with ` stands in quotes"),
+    ],
+)
+def test_what_cannot_stand_there_is_named_in_the_hint(text, hint):
+    assert problem(text).hint == hint
