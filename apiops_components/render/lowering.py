@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from apiops_components.models.api import ApiSpec
 from apiops_components.models.filters import Filter, PathModifier
 from apiops_components.models.match import HeaderMatch, Match, PathMatch, QueryMatch
+from apiops_components.models.policy.actions import SetVars
 from apiops_components.models.policy.document import Rule
 from apiops_components.models.route import Route
 from apiops_components.render.pattern import anchored, literal_start, without_backslashes
@@ -101,21 +102,38 @@ def split_rules(rules: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
     """The rules for the Gateway's policy and those for the route's, each in the order given.
 
     Every rule that may refuse or answer a request goes to the Gateway, whose policy fails closed, and with it all
-    before it: behind it they would see, count and change other requests than their author meant.
+    before it: behind it they would see, count and change other requests than their author meant. So does a later rule
+    that reads what one of these has set: in a policy of its own it would read what nothing there sets.
     """
     last = 0
     for number, rule in enumerate(rules, start=1):
         if any(step.protecting or step.terminating for step in rule.actions):
             last = number
+    if 0 < last < len(rules):
+        for number, rule in enumerate(rules[last:], start=last + 1):
+            if _reads(rule, _set_by(rules[:last])):
+                last = number
     return list(rules[:last]), list(rules[last:])
+
+
+def _set_by(rules: Sequence[Rule]) -> list[str]:
+    """The variables that rules set, as expressions name them."""
+    steps = [step for rule in rules for step in rule.actions]
+    variables = [f"vars.{name}" for step in steps if isinstance(step, SetVars) for name, _ in step.assignments]
+    return [*variables, *(f"actions.ngrok.{step.result}" for step in steps if step.result)]
+
+
+def _reads(rule: Rule, names: Sequence[str]) -> bool:
+    texts = [*rule.expressions, *(text for step in rule.actions for _, text, _ in step.texts())]
+    return any(name in text for text in texts for name in names)
+
+
+# --- routes ----------------------------------------------------------------------------------------------------------
 
 
 def filters_of(route: Route) -> list[Filter]:
     """Those of a rule and of its backends."""
     return [*route.filters, *(item for backend in route.backend_refs if backend.filters for item in backend.filters)]
-
-
-# --- routes ----------------------------------------------------------------------------------------------------------
 
 
 def lower_route(route: Route, exact: ExactMatches) -> list[Route]:

@@ -576,6 +576,21 @@ def test_a_deny_that_reads_what_another_action_found_has_it_in_front():
     assert split_rules((limit, deny)) == ([limit, deny], [])
 
 
+def test_a_rule_that_reads_what_the_gateways_policy_has_set_goes_there_too():
+    """Alone in the route's policy it would read a variable that nothing sets, and be refused as such."""
+    before, reading = Rule(actions=(SET,)), Rule(actions=(AddHeaders(headers={"x-t": "${vars.tenant}"}),))
+    behind = Rule(actions=(AddHeaders(headers={"x-u": "1"}),))
+    limit, limited = (
+        Rule(actions=(LIMIT,)),
+        Rule(expressions=("actions.ngrok.rate_limit.limited",), actions=(ACTIONS[4],)),
+    )
+
+    assert split_rules((before, Rule(actions=(JWT,)), behind, reading, behind))[1] == [behind]
+    assert split_rules((limit, Rule(actions=(JWT,)), limited)) == ([limit, Rule(actions=(JWT,)), limited], [])
+    assert split_rules((Rule(actions=(JWT,)), before, reading))[1] == [before, reading]
+    assert split_rules((before, reading)) == ([], [before, reading])
+
+
 REWRITE = RewriteAction(from_="/x", to="/y")
 SET = SetVars(vars=({"tenant": "${req.headers['x-tenant'][0]}"},))
 
