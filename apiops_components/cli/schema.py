@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -70,20 +70,23 @@ def _kinds() -> dict[str, tuple[str, tuple[str, ...]]]:
 
 @click.command("schema")
 @click.argument("model", required=False)
-def command(model: str | None) -> int:
+@click.option("--file", "file", is_flag=True, help="With Environment: of the whole file Pulumi.<env>.yaml.")
+def command(model: str | None, *, file: bool) -> int:
     """Print the JSON Schema of MODEL; without MODEL, the names of all models.
 
     Environment is the settings of an environment (apiops:environment), TrafficPolicy a policy document. A kind such as
     HTTPRoute is a model, too; an action goes by ngrok's name as well.
     """
-    from apiops_components.models.docs import documented_schema  # noqa: PLC0415
+    from apiops_components.models.docs import documented_schema, settings_file_schema  # noqa: PLC0415
 
+    if file and model != "Environment":
+        raise click.UsageError("--file goes with Environment, which is a part of a file")
     if model is None:
         for name in sorted({*model_homes(), *_kinds()}):
             click.echo(name)
         return 0
     found = named(model)
-    schema: dict[str, Any] = documented_schema(found.model)
+    schema = settings_file_schema(found.model, "apiops:environment") if file else documented_schema(found.model)
     for step in reversed(found.path):
         below = {"$defs": schema.pop("$defs")} if "$defs" in schema else {}
         schema = {"type": "object", "properties": {step: schema}, "required": [step], **below}

@@ -1,17 +1,15 @@
 """Registers a Helm release of a chart reference."""
 
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
 from apiops_components.components._base import Component
+from apiops_components.components._charts import located
 from apiops_components.models.base import duration_seconds
 from apiops_components.models.helm import HelmChart
-from apiops_components.project import Project
 
 _HISTORY = 10
 
@@ -56,19 +54,6 @@ def _is_oci(chart: HelmChart) -> bool:
 
 def _source(chart: HelmChart) -> str:
     if chart.path is not None:
-        return _located(chart.path)
+        return located(chart.path)
     # A registry has no index to look a name up in: the address is the chart's own.
     return f"{(chart.repository or '').rstrip('/')}/{chart.name}" if _is_oci(chart) else chart.name
-
-
-def _located(path: str) -> str:
-    """Where the provider finds a chart that the settings name relative to the project.
-
-    Pulumi starts programs and providers in the folder of ``main``, such as ``stacks/``. The result is relative to that,
-    wherever this runs, so that two machines, and the preview in process, register the same inputs.
-    """
-    if Path(path).is_absolute():
-        return path
-    root = Path(pulumi.runtime.get_root_directory() or ".").resolve()
-    start = Project.load(root).main if (root / "Pulumi.yaml").is_file() else root
-    return Path(os.path.relpath(root / path, start)).as_posix()

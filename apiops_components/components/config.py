@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import is_config_secret
 
+from apiops_components.components._charts import charts_of, require_charts
 from apiops_components.errors import ApiOpsError, InvalidInput
 from apiops_components.models.environment import Environment
 from apiops_components.project import ENVIRONMENT_KEY, encrypted_settings, parse_environment
@@ -19,14 +20,16 @@ def load_environment() -> Environment:
     """The settings of the stack's environment: the object ``apiops:environment``.
 
     Raises:
-        InvalidInput: The settings break the model; every problem.
+        InvalidInput: The settings break the model, or what they take for a chart is none; every problem.
     """
     if is_config_secret(ENVIRONMENT_KEY):  # Pulumi has decrypted it: which value it was cannot be told any more
         raise InvalidInput(encrypted_settings(f'config["{ENVIRONMENT_KEY}"]'))
     stack = pulumi.get_stack()
-    return parse_environment(
-        pulumi.Config(_NAMESPACE).get_object("environment"), stack, file=Path(f"Pulumi.{stack}.yaml")
-    )
+    file = Path(f"Pulumi.{stack}.yaml")
+    environment = parse_environment(pulumi.Config(_NAMESPACE).get_object("environment"), stack, file=file)
+    # The first component would be there already when the second finds that its chart is none.
+    require_charts(charts_of(environment), str(file))
+    return environment
 
 
 def load_secrets(environment: Environment) -> dict[str, pulumi.Output[str]]:

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 
 from apiops_components.components._base import Component, spec_of
+from apiops_components.components._charts import require_charts
 from apiops_components.components._helm import release
 from apiops_components.components._manifests import Secrets, register
 from apiops_components.components._single import one_a_cluster
@@ -41,9 +42,11 @@ class NgrokOperator(Component):
             opts: Of the component; the cluster by ``provider``.
 
         Raises:
-            InvalidInput: The spec breaks its model, a secret is missing, or the cluster has an operator already.
+            InvalidInput: The spec breaks its model, a chart is none, a secret is missing, or the cluster has an
+                operator already.
         """
         spec = spec_of(NgrokOperatorSpec, spec, f"NgrokOperator {name}")
+        require_charts([("chart", spec.chart), ("crds", spec.crds)], f"NgrokOperator {name}")
         super().__init__(name, opts)
         one_a_cluster(self, "GatewayClass, definitions and cluster roles have the same names in every install")
         namespace, *credentials, gateway_class = operator_objects(spec)

@@ -29,7 +29,7 @@ from apiops_components.models.base import (
     matching,
     raise_faults,
 )
-from apiops_components.models.helm import HelmChart, completed
+from apiops_components.models.helm import HelmChart, Partial, completed
 from apiops_components.versions import ARGOCD_CHART
 
 __all__ = [
@@ -161,7 +161,9 @@ class ArgoCDSpec(CheckedModel):
 
     namespace: DnsLabel = "argocd"
     """Made by the component."""
-    chart: Annotated[HelmChart, BeforeValidator(completed(_CHART))] = Field(default_factory=lambda: HelmChart(**_CHART))
+    chart: Annotated[HelmChart, BeforeValidator(completed(_CHART)), Partial()] = Field(
+        default_factory=lambda: HelmChart(**_CHART)
+    )
     """The chart; what is left out is Argo CD's own at the version that this package was tested with."""
     profile: Literal["small", "ha"] = "ha"
     """``ha`` runs every part but the controller twice or more, and Redis on three nodes: it never becomes ready on

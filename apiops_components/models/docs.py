@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-__all__ = ["documented_schema", "field_docs"]
+__all__ = ["documented_schema", "field_docs", "settings_file_schema"]
 
 
 @cache
@@ -45,8 +45,27 @@ def documented_schema(model: type[BaseModel], ref_template: str = DEFAULT_REF_TE
     return model.model_json_schema(ref_template=ref_template, schema_generator=_Documented)
 
 
+def settings_file_schema(model: type[BaseModel], key: str) -> dict[str, Any]:
+    """The JSON Schema of a file `Pulumi.<env>.yaml` that holds the model under a key of its ``config``.
+
+    The name is the file's; keys of other programs, encrypted values and Pulumi's own are left to them.
+    """
+    settings = documented_schema(model)
+    definitions = settings.pop("$defs", {})
+    settings["required"] = [name for name in settings.get("required", ()) if name != "name"]
+    config = {"type": "object", "properties": {key: settings}}
+    return {"type": "object", "properties": {"config": config}, "$defs": definitions}
+
+
 class _Documented(GenerateJsonSchema):
     """Adds the documentation where the class is known: two classes may have the same name."""
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """What tells the members apart has a default in each of them, but must be said here."""
+        json_schema = super().tagged_union_schema(schema)
+        if isinstance(schema["discriminator"], str):
+            json_schema["required"] = [schema["discriminator"]]
+        return json_schema
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         json_schema = super().model_schema(schema)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
-from pydantic_core import InitErrorDetails
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, InitErrorDetails
 
 from apiops_components.models.base import CheckedModel, DnsSubdomain, fault
 
-__all__ = ["HelmChart", "completed"]
+__all__ = ["HelmChart", "Partial", "completed"]
 
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
 
@@ -47,6 +47,15 @@ class HelmChart(CheckedModel):
             yield fault(
                 "helm/repository", f"{self.repository!r} starts with neither https:// nor oci://", "", ["repository"]
             )
+
+
+class Partial:
+    """Marks a chart that `completed` fills in: editors then ask for none of its fields."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The chart's own schema, without what it requires."""
+        whole = handler.resolve_ref_schema(handler(schema))
+        return {key: value for key, value in whole.items() if key != "required"}
 
 
 def completed(default: Mapping[str, str]) -> Callable[[Any], Any]:

@@ -19,7 +19,7 @@ from apiops_components.models.base import (
     SecretName,
     fault,
 )
-from apiops_components.models.helm import HelmChart, completed
+from apiops_components.models.helm import HelmChart, Partial, completed
 from apiops_components.models.image import Image, parse_image
 from apiops_components.models.quantity import ByteSize, Cpu
 from apiops_components.versions import KUBECTL_IMAGE, NGROK_CRDS_CHART, NGROK_OPERATOR_CHART
@@ -49,11 +49,13 @@ class NgrokOperatorSpec(CheckedModel):
 
     namespace: DnsLabel = "ngrok-operator"
     """Made by the component; nothing else should live there."""
-    chart: Annotated[HelmChart, BeforeValidator(completed(_OPERATOR))] = Field(
+    chart: Annotated[HelmChart, BeforeValidator(completed(_OPERATOR)), Partial()] = Field(
         default_factory=lambda: HelmChart(**_OPERATOR)
     )
     """The operator's chart; what is left out is ngrok's own at the version that this package was tested with."""
-    crds: Annotated[HelmChart, BeforeValidator(completed(_CRDS))] = Field(default_factory=lambda: HelmChart(**_CRDS))
+    crds: Annotated[HelmChart, BeforeValidator(completed(_CRDS)), Partial()] = Field(
+        default_factory=lambda: HelmChart(**_CRDS)
+    )
     """The chart with ngrok's definitions, a release of its own: inside the operator's it would be uninstalled with it,
     and every endpoint, domain and policy of the cluster with the definitions."""
     keep_crds: Bool = True

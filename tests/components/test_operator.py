@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
 
 from apiops_components import versions
 from apiops_components.components.operator import NgrokOperator
+from apiops_components.documents import dump
 from apiops_components.errors import InvalidInput
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.render.operator import operator_values
@@ -180,11 +183,64 @@ def test_a_broken_spec_is_told_with_the_component_and_all_its_problems():
 def test_a_chart_of_the_project_is_found_from_the_folder_of_the_program(tmp_path, monkeypatch, main, expected):
     (tmp_path / "Pulumi.yaml").write_text(f"name: test\nruntime: python\nmain: {main}\n")
     monkeypatch.chdir(tmp_path)
-    recording = installed({"chart": {"path": "charts/ngrok-operator"}, "crds": {"path": "/srv/ngrok-crds.tgz"}})
+    chart(tmp_path / "charts/ngrok-operator")
+    crds = packed(chart(tmp_path / "ngrok-crds"))
+    recording = installed({"chart": {"path": "charts/ngrok-operator"}, "crds": {"path": str(crds)}})
 
     assert recording.one(name="edge-operator").inputs["chart"] == expected
     assert "repositoryOpts" not in recording.one(name="edge-operator").inputs
-    assert recording.one(name="edge-crds").inputs["chart"] == "/srv/ngrok-crds.tgz"
+    assert recording.one(name="edge-crds").inputs["chart"] == str(crds)
+
+
+def chart(folder, name=None, **more):
+    folder.mkdir(parents=True)
+    (folder / "Chart.yaml").write_text(dump({"apiVersion": "v2", "name": name or folder.name, **more}))
+    return folder
+
+
+def packed(folder):
+    file = folder.with_name(f"{folder.name}-1.2.3.tgz")
+    with tarfile.open(file, "w:gz") as archive:
+        archive.add(folder, folder.name)
+    return file
+
+
+def refused(spec):
+    with pytest.raises(InvalidInput) as caught:
+        installed(spec)
+    return {problem.path: (problem.code, problem.message) for problem in caught.value.problems}
+
+
+def test_what_is_no_chart_is_refused_before_anything_is_registered(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.tgz").write_text("no archive")
+    for path, why in (("nowhere", "there is nothing"), ("empty", "a folder without Chart.yaml")):
+        message = f"{str(tmp_path / path)!r} is no chart: {why}"
+        assert refused({"chart": {"path": str(tmp_path / path)}}) == {"chart.path": ("helm/no-chart", message)}
+    assert refused(
+        {"chart": {"path": str(tmp_path / "text.tgz")}, "crds": {"path": str(tmp_path / "empty")}}
+    ).keys() == {"chart.path", "crds.path"}
+
+
+def test_another_chart_is_refused_unless_its_name_says_so(tmp_path):
+    path = str(packed(chart(tmp_path / "argo-cd")))
+    message = f"{path!r} is the chart 'argo-cd', not 'ngrok-operator'"
+
+    assert refused({"chart": {"path": path}}) == {"chart.path": ("helm/other-chart", message)}
+    fork = str(chart(tmp_path / "fork", "our-operator"))
+    assert (
+        installed({"chart": {"path": fork, "name": "our-operator"}}).one(name="edge-operator").inputs["chart"] == fork
+    )
+
+
+def test_a_chart_without_what_it_depends_on_is_refused_as_helm_would(tmp_path):
+    folder = chart(tmp_path / "ngrok-operator", dependencies=[{"name": "common"}, {"name": "ngrok-crds"}])
+    chart(folder / "charts/common")
+    message = "the chart lacks what it depends on: ngrok-crds"
+
+    assert refused({"chart": {"path": str(folder)}}) == {"chart.path": ("helm/dependency", message)}
+    (folder / "charts/ngrok-crds-0.4.0.tgz").write_text("")
+    assert installed({"chart": {"path": str(folder)}}).one(name="edge-operator").inputs["chart"] == str(folder)
 
 
 def test_a_chart_in_a_registry_is_named_by_its_whole_address():

@@ -71,7 +71,7 @@ class Engine:
         }
 
     def run(self, *arguments: str, team: str | None = None, code: int = 0, given: str | None = None) -> str:
-        """Runs `pulumi`; its output, where it ended with ``code``."""
+        """Runs `pulumi`; its output, where it ended with ``code``; with its errors, where that is not 0."""
         folder = self.project / "stacks/teams" / team if team else self.project
         done = subprocess.run(
             ["pulumi", "--non-interactive", *arguments],
@@ -84,12 +84,20 @@ class Engine:
             check=False,
         )
         assert done.returncode == code, f"pulumi {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return done.stdout + done.stderr if code else done.stdout
 
     def preview(self, env: str, team: str | None = None) -> dict[str, dict]:
         """What `pulumi preview --json` would make: inputs and options by URN."""
         steps = json.loads(self.run("preview", "-s", env, "--json", "--show-secrets=false", team=team))["steps"]
         return {step["urn"]: step["newState"] for step in steps if step["op"] != "read"}
+
+
+@pytest.fixture(scope="session")
+def project():
+    """Makes a project with the `pulumi` program in a folder."""
+    if shutil.which("pulumi") is None:
+        pytest.skip("the pulumi program is not on PATH")
+    return Engine
 
 
 @pytest.fixture(scope="module")

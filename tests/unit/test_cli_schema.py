@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import importlib
 import json
+from pathlib import Path
 
+import jsonschema_rs
 import pytest
+import yaml
 from pydantic import BaseModel
 
 import apiops_components
 from apiops_components.cli import main
+from apiops_components.models.docs import settings_file_schema
 from apiops_components.validation.modelled import MODELLED
+
+ROOT = Path(__file__).parents[2]
 
 
 def schema(capsys, *arguments):
@@ -101,6 +108,59 @@ def test_what_is_no_model_is_2(capsys, name):
 
 def test_where_no_model_is_near_the_list_of_them_is_named(capsys):
     assert "`apiopsctl schema` lists the models" in schema(capsys, "render")[1].err
+
+
+CHARTS = {"chart": {"path": "charts/argo-cd"}}
+GKE = {"name": "acme-prod", "project": "acme-prod", "region": "europe-west1"}
+
+
+@pytest.fixture(scope="module")
+def wrong():
+    """What an editor would mark in settings: the place of each problem."""
+    environment = importlib.import_module("apiops_components.models.environment").Environment
+    schema = settings_file_schema(environment, "apiops:environment")
+    validator = jsonschema_rs.validator_for(schema)
+
+    def found(settings):
+        file = {"config": {"apiops:environment": {"owner": "platform@example.com", **settings}}}
+        return [".".join(map(str, error.instance_path[2:])) for error in validator.iter_errors(file)]
+
+    return found
+
+
+@pytest.mark.parametrize("env", ["dev", "sandbox", "staging", "prod"])
+def test_the_schema_of_the_file_takes_the_example_s_settings(capsys, env):
+    code, (out, err) = schema(capsys, "Environment", "--file")
+    settings = yaml.safe_load((ROOT / f"stacks/config/Pulumi.{env}.yaml").read_text())
+
+    assert (code, err) == (0, "")
+    assert list(jsonschema_rs.validator_for(json.loads(out)).iter_errors({"encryptionsalt": "v1:x", **settings})) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "places"),
+    [
+        ({"cluster": {"kind": "minikube", "nodes": 3}, "argocd": CHARTS, "ngrok": {"crds": {"version": "1.2.3"}}}, []),
+        ({"cluster": {"kind": "existing", "context": "here"}}, []),
+        ({"cluster": {"kind": "gke", "node_pool": {}, **GKE}}, []),
+        ({"cluster": {"kind": "gke-autopilot", **GKE}}, []),
+        ({"cluster": {"kind": "gke-autopilot", "node_pool": {}, **GKE}}, ["cluster"]),
+        ({"cluster": {"kind": "minikube", **GKE}}, ["cluster"]),
+        ({"cluster": {"nodes": 3}}, ["cluster"]),
+        ({"cluster": {"kind": "minikube"}, "argocd": {"chart": {"paths": "x"}}}, ["argocd"]),
+        ({"cluster": {"kind": "minikube"}, "argo": {}}, [""]),
+        ({}, [""]),
+    ],
+)
+def test_it_tells_the_kinds_of_clusters_apart(wrong, settings, places):
+    assert wrong(settings) == places
+
+
+def test_only_environments_stand_in_files(capsys):
+    code, (_, err) = schema(capsys, "GkeSpec", "--file")
+
+    assert code == 2
+    assert "--file goes with Environment" in err
 
 
 def test_two_runs_print_the_same(capsys):
