@@ -211,7 +211,14 @@ def described():
         owner="orders@example.com",
         routes=(
             Route.prefix("/orders", Backend.to("v1", 80, weight=9), Backend.to("v2", 80), method="GET"),
-            Route.exact("/old", filters=(Filter(type="RequestRedirect", request_redirect=Redirect(status_code=301)),)),
+            Route.exact(
+                "/old",
+                filters=(
+                    Filter(
+                        type="RequestRedirect", request_redirect=Redirect(hostname="new.example.com", status_code=301)
+                    ),
+                ),
+            ),
         ),
         policy=TrafficPolicy(
             on_http_request=(
