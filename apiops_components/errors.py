@@ -150,7 +150,10 @@ def problems_of(error: ValidationError, data: Any = None) -> tuple[Problem, ...]
 def _problem(item: Mapping[str, Any], data: Any) -> Problem:
     kind: str = item["type"]
     context: Mapping[str, Any] = item.get("ctx") or {}
-    elements = _real_path(item["loc"], data, missing=kind == "missing" or "/" in kind)
+    location = item["loc"]
+    if location and location[-1] == "[key]":  # pydantic's mark of a wrong key: the key stands before it
+        location = location[:-1]
+    elements = _real_path(location, data, missing=kind == "missing" or "/" in kind)
     if "/" in kind:  # one of ours: its message is complete
         text = str(context.get("text", item["msg"]))  # the message ends with the hint
         return Problem(text, format_path(elements), kind, str(context.get("hint", "")))
@@ -226,8 +229,8 @@ def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> li
                 continue
             known = element < len(current)
             current = current[element] if known else None
-        elif known and element != "[key]" and (current is None or isinstance(current, str | int | float)):
-            continue  # below a scalar lies no data, only the tag of a union; the mark of a wrong key stays
+        elif known and (current is None or isinstance(current, str | int | float)):
+            continue  # below a scalar lies no data, only the tag of a union
         path.append(element)
     return path
 

@@ -194,7 +194,8 @@ def _url(url: Any, problems: list[Problem]) -> tuple[str, _Authority, str, str]:
     try:
         return scheme, _authority(authority), path or "/", query or ""
     except ValueError as error:
-        problems.append(Problem(f"{error} in {_shown(url)}", "url", "request/url"))
+        where = "" if "@" in authority else f" in {_shown(url)}"  # not shown: a password stands in it
+        problems.append(Problem(f"{error}{where}", "url", "request/url"))
         return _NOWHERE
 
 
@@ -230,7 +231,7 @@ def _authority(text: str) -> _Authority:
         try:
             ipaddress.IPv6Address(host[1:-1] if host.endswith("]") else "")
         except ValueError:
-            raise ValueError(f"{host!r} is not an IPv6 address in brackets") from None
+            raise ValueError(f"{text!r} is not an IPv6 address in brackets") from None
     elif not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is not the name of a host")
     if port and not (port.isascii() and port.isdigit() and 1 <= int(port[:9]) <= _HIGHEST_PORT):

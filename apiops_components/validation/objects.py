@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,7 +76,14 @@ def _is_too_large(value: Any, document: Document) -> bool:
 def _is_policy(value: Any) -> bool:
     if not isinstance(value, Mapping) or "kind" in value or "apiVersion" in value:
         return False
-    return bool(_PHASES & value.keys()) or (bool(_OLD_PHASES & value.keys()) and not value.keys() - _ALL_KEYS)
+    if _PHASES & value.keys():
+        return True
+    return bool(value.keys() - {"enabled"}) and all(key in _ALL_KEYS or _is_nearly_a_phase(key) for key in value)
+
+
+def _is_nearly_a_phase(key: str) -> bool:
+    """A slip such as ``on_http_requests`` or ``onHttpRequest``: said to be one, with the fix."""
+    return bool(difflib.get_close_matches(re.sub("(?=[A-Z])", "_", key).lower(), _PHASES, 1, 0.85))
 
 
 _ALL_KEYS = _PHASES | _OLD_PHASES | {"enabled"}

@@ -141,7 +141,7 @@ def test_all_faults_of_a_cluster_come_at_once_with_their_paths():
         ),
         ({"secrets_key": "k"}, "secrets_key", "gke/key"),
         ({"image_repositories": ["gcr.io/acme"]}, "image_repositories[0]", "gke/repository"),
-        ({"labels": {"Owner": "x"}}, 'labels.Owner["[key]"]', "gke/label"),
+        ({"labels": {"Owner": "x"}}, "labels.Owner", "gke/label"),
         (
             {"image_repositories": ["projects/p/locations/l/repositories/r"] * 2},
             "image_repositories[1]",

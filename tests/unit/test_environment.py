@@ -78,7 +78,7 @@ def test_little_is_required():
                 ("teams.shop.variables.b", "environment/variable"),
             ],
         ),
-        (BASE | {"teams": {"A b": team()}}, [('teams["A b"]["[key]"]', "name/dns-label")]),
+        (BASE | {"teams": {"A b": team()}}, [('teams["A b"]', "name/dns-label")]),
     ],
 )
 def test_what_is_no_environment_is_refused_with_the_exact_place(data, expected):

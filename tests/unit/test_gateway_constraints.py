@@ -584,7 +584,7 @@ def test_what_is_only_said_of_changes_is_known():
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: f"{case.kind} {case.place} {case.keyword}")
 def test_an_object_that_breaks_one_constraint_is_refused_at_its_place(case):
     told = problems(document(case.kind, case.spec))
-    assert {problem.path.removesuffix('["[key]"]') for problem in told} == {case.path}
+    assert {problem.path for problem in told} == {case.path}
     assert all(problem.message and "/" in problem.code for problem in told)
     if " " in case.keyword and case.keyword not in SAID_BY_THE_SCHEMA:
         assert [bool(problem.hint) for problem in told if problem.message == case.keyword] == [True]

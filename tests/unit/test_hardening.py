@@ -93,7 +93,7 @@ def test_a_setting_of_standard_is_refused_in_autopilot_with_the_reason():
     ("settings", "path", "code"),
     [
         ({"more_node_pools": {"nodes": {}}}, "more_node_pools.nodes", "gke/pool-name"),
-        ({"more_node_pools": {"Big": {}}}, 'more_node_pools.Big["[key]"]', "gke/pool-name"),
+        ({"more_node_pools": {"Big": {}}}, "more_node_pools.Big", "gke/pool-name"),
         ({"node_pool": {"boot_disk_key": "k"}}, "node_pool.boot_disk_key", "gke/key"),
         (
             {"more_node_pools": {"big": {"boot_disk_key": "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k"}}},

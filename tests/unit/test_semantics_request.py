@@ -81,6 +81,7 @@ WRONG = {
     "a host that is none": ({"url": "http://a..b/"}, "url: 'a..b' is not the name of a host"),
     "brackets": ({"url": "http://[::1/"}, "is not"),
     "no ipv6 address": ({"url": "http://[::g]/"}, "url: '[::g]' is not an IPv6 address in brackets"),
+    "unclosed ipv6 address": ({"url": "http://[::1/x"}, "url: '[::1' is not an IPv6 address in brackets"),
     "user": ({"url": "http://me:secret@a/"}, "url: user and password may not stand in the URL"),
     "fragment": ({"url": "http://a/#b"}, "url: a fragment (#…) is never sent"),
     "space": ({"url": "http://a/b c"}, "write %20"),
@@ -169,3 +170,10 @@ def test_any_url_is_read_or_refused(url):
     if isinstance(request, Request):
         rest = request.path + (f"?{request.query}" if request.query else "")
         assert url.rstrip("?").endswith(rest.rstrip("?").removeprefix("/"))
+
+
+def test_a_password_in_a_url_is_not_shown():
+    with pytest.raises(InvalidInput) as caught:
+        request_of({"url": "http://me:secret@a/"})
+
+    assert "secret" not in str(caught.value)

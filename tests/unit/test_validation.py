@@ -144,6 +144,19 @@ def test_documents_are_numbered_and_lines_are_those_of_the_file():
     assert {(p.path, p.line) for p in second.problems} == {("spec.listeners", 9), ("spec.colour", 11)}
 
 
+@pytest.mark.parametrize("phase", ["on_http_requests", "onHttpRequest", "on-http-request", "on_http_reponse"])
+def test_a_slip_in_the_name_of_a_phase_is_taken_for_one(phase):
+    (problem,) = one(f"{phase}:\n- actions: [{{type: deny}}]\n").problems
+
+    assert (problem.path, problem.code) == (phase, "schema/unknown-field")
+    assert problem.hint.startswith("did you mean on_http_")
+
+
+@pytest.mark.parametrize("text", ["{}", "enabled: true", "http: []", "on_http_requests: []\nspec: {}"])
+def test_what_is_no_policy_is_not_taken_for_one(text):
+    assert {problem.code for problem in one(text).problems} == {"object/api-version", "object/kind"}
+
+
 def test_as_traffic_policy_recognises_nothing_else():
     found = {path for path, _ in problems(GATEWAY + HEAD + SPEC, "traffic-policy")}
 

@@ -226,6 +226,17 @@ def _settable(name: str) -> str:
 SettableHeader = Annotated[HeaderName, AfterValidator(_settable), Marked({"format": "settable-header-name"})]
 """An HTTP field name other than user-agent."""
 
+
+def _addable(name: str) -> str:
+    if name.lower() == "ngrok-skip-browser-warning":
+        message = f"{name} may not be added: only a client may send it (ERR_NGROK_2219)"
+        raise_faults([fault("policy/header", message, "leave it out")])
+    return name
+
+
+AddableHeader = Annotated[SettableHeader, AfterValidator(_addable), Marked({"format": "addable-header-name"})]
+"""An HTTP field name other than user-agent and ngrok-skip-browser-warning."""
+
 _TEMPLATES = re.compile(r"\$\{.*?\}", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -264,12 +275,12 @@ Headers = Annotated[Mapping[AnyHeader, HeaderValue], Field(max_length=10), After
 """At most 10 headers; ``${…}`` is evaluated in the values."""
 
 SettableHeaders = Annotated[
-    Mapping[SettableHeader, HeaderValue],
+    Mapping[AddableHeader, HeaderValue],
     Field(min_length=1, max_length=10),
     AfterValidator(_once),
     Evaluated("template"),
 ]
-"""1 to 10 headers, user-agent not among them; ``${…}`` is evaluated in the values."""
+"""1 to 10 headers, not user-agent nor ngrok-skip-browser-warning; ``${…}`` is evaluated in the values."""
 
 SettableNames = Annotated[tuple[SettableHeader, ...], Field(min_length=1, max_length=10), AfterValidator(_once)]
 """1 to 10 names of headers, user-agent not among them."""
