@@ -17,11 +17,16 @@ contexts: [{name: dev, context: {cluster: dev, user: dev}}]
 clusters: [{name: dev, cluster: {server: "https://127.0.0.1:6443"}}]
 users: [{name: dev, user: {token: the-token-of-dev}}]
 """
+AT_GOOGLE = "projects/acme-prod/locations/europe-west1/clusters/acme-one?control_plane=172.16.0.0/28"
 GKE = {"project": "acme-prod", "region": "europe-west1", "dns_endpoint": True}
 
 
 def gke(name, opts=None):
     return GkeCluster(name, {**GKE, "name": f"acme-{name}"}, opts=opts)
+
+
+def autopilot(name, opts=None):
+    return GkeCluster(name, {**GKE, "kind": "gke-autopilot", "name": f"acme-{name}"}, opts=opts)
 
 
 def minikube(name, opts=None):
@@ -32,7 +37,7 @@ def existing(name, opts=None):
     return ExistingCluster(name, {"kubeconfig_secret": "kubeconfig"}, kubeconfig=KUBECONFIG, opts=opts)
 
 
-ALL = pytest.mark.parametrize("make", [gke, minikube, existing])
+ALL = pytest.mark.parametrize("make", [gke, autopilot, minikube, existing])
 
 
 @ALL
@@ -48,7 +53,10 @@ def test_every_cluster_has_the_same_outputs(make):
     assert set(component.outputs) == {"cluster_name", "kubeconfig"}
     assert recording.outputs["kubeconfig"] is SECRET
     assert component.outputs["kubeconfig"] is SECRET
-    assert recording.outputs["name"] == {"gke": "acme-one", "minikube": "one", "existing": "dev"}[make.__name__]
+    assert (
+        recording.outputs["name"]
+        == {"gke": "acme-one", "autopilot": "acme-one", "minikube": "one", "existing": "dev"}[make.__name__]
+    )
 
 
 @ALL
@@ -87,7 +95,8 @@ def test_the_provider_applies_on_the_server_and_is_identified_by_a_value_known_i
     assert provider.inputs == {
         "kubeconfig": SECRET,
         "clusterIdentifier": {
-            "gke": "projects/acme-prod/locations/europe-west1/clusters/acme-one?control_plane=172.16.0.0/28",
+            "gke": AT_GOOGLE,
+            "autopilot": f"{AT_GOOGLE}&autopilot",
             "minikube": "minikube/one/dbbcc56ceabb",  # another value would replace everything in clusters that exist
             "existing": "https://127.0.0.1:6443",
         }[make.__name__],
@@ -108,7 +117,7 @@ def test_deleted_with_is_the_cluster_where_the_stack_makes_it(make):
         )
 
     recording = record(program)
-    made_by = {"gke": "one-cluster", "minikube": "one-minikube"}.get(make.__name__)
+    made_by = {"gke": "one-cluster", "autopilot": "one-cluster", "minikube": "one-minikube"}.get(make.__name__)
     expected = recording.one(name=made_by).urn if made_by else ""
     assert recording.one(name="inside").deleted_with == expected
 

@@ -246,9 +246,15 @@ def test_a_failing_update_deletes_nothing(machine):
     assert [call[1] for call in machine.calls] == ["start"]
 
 
-def test_a_profile_of_somebody_else_is_refused_and_left_alone(machine):
+@pytest.mark.parametrize(
+    "profiles",
+    [
+        '{"invalid":[],"valid":[{"Name":"dev","Status":"OK"}]}',
+        '{"invalid":[{"Name":"dev","Status":""}],"valid":[]}',  # half-made
+    ],
+)
+def test_a_profile_of_somebody_else_is_refused_and_left_alone(machine, profiles):
     cluster = main()
-    profiles = '{"invalid":[],"valid":[{"Name":"dev","Status":"OK"}]}'
     done = machine.run(cluster.inputs["create"], cluster.inputs["environment"], PROFILES=profiles)
     assert done.returncode == 17
     assert "minikube has a profile dev already" in done.stderr
@@ -330,6 +336,13 @@ def test_definitions_are_applied_on_the_server_in_this_cluster_alone(machine):
     (call,) = machine.calls
     assert call[:7] == ["kubectl", "--context", "dev", "apply", "--server-side", "--filename", call[6]]
     assert call[7] == kubeconfig_argument(machine)
+
+
+def test_scripts_are_the_same_whatever_the_settings():
+    # Another text would run the creation again.
+    other = main({"name": "a", "nodes": 3, "driver": "docker", "cni": "cilium", "kubernetes_version": "v1.30"})
+    for script in ("create", "update", "delete"):
+        assert other.inputs[script] == main().inputs[script]
 
 
 def test_scripts_are_plain_shell():
