@@ -156,7 +156,7 @@ class _Checks:
             there = ", ".join(map(str, known[0] or ()))
             message = f"{services[0].title} has no port {port}"
             yield Problem(message, f"{path}.port", "reference/service-port", f"its ports: {there}"), False
-        if namespace != route.namespace:
+        if namespace != route.namespace and not _is_mesh(route):
             yield from self._grant(route, SERVICE, namespace, name, f"{path}.namespace", there=bool(services))
 
     def _grant(
@@ -213,6 +213,12 @@ class _Checks:
         code = {GATEWAY: "gateway", SERVICE: "service", POLICY: "policy"}[kind]
         hint = self._objects.near(kind, where, name)
         return Problem(f"there is no {kind[1]} {shown}", path, f"reference/{code}", hint)
+
+
+def _is_mesh(route: Linked) -> bool:
+    """Whether it routes what its own pods send to a Service (GAMMA), which needs no leave of the Service."""
+    parents = route.spec.get("parentRefs") or ()
+    return bool(parents) and all(parent.get("kind") == SERVICE[1] for parent in parents)
 
 
 def _ports(service: Linked) -> list[int] | None:

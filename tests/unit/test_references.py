@@ -55,6 +55,9 @@ ANY = listener(allowedRoutes=from_("All"))
 PARENT = {"name": "public", "namespace": "edge"}
 
 
+MESH = {"group": "", "kind": "Service", "name": "orders", "port": 80}
+
+
 def route(where: str = "shop/orders", *parents: Any, kind: str = "HTTPRoute", **spec: Any) -> dict[str, Any]:
     return made(kind, where, {"parentRefs": list(parents) or [PARENT], **spec})
 
@@ -267,6 +270,13 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
     "another namespace without a grant": (
         [service("x/orders"), route(**to({"name": "orders", "namespace": "x"}))],
         [("shop/orders", f"{BACKEND}.namespace", "reference/grant")],
+    ),
+    "a route of the mesh to another namespace": (
+        [
+            service("x/orders"),
+            route("shop/orders", MESH, **to({"name": "orders", "namespace": "x"})),
+        ],
+        EMPTY,
     ),
     "another namespace with a grant": (
         [service("x/orders"), grant("x/g"), route(**to({"name": "orders", "namespace": "x"}))],

@@ -85,6 +85,7 @@ _VENDOR = {
 }
 _VENDOR_HEADERS = 2212
 _VENDOR_QUERY = 2244
+_VENDOR_COMPRESSION = 2214
 
 
 def _told(item: Any, config: Mapping[str, Any]) -> InitErrorDetails | None:
@@ -95,6 +96,8 @@ def _told(item: Any, config: Mapping[str, Any]) -> InitErrorDetails | None:
         code = _VENDOR.get(item["type"], 2203 if item["type"].endswith("_type") else None)
         if item["type"] == "too_long":
             code = {"headers": _VENDOR_HEADERS, "query_params": _VENDOR_QUERY}.get(str(loc[-1]), code)
+        if item["type"] == "literal_error" and loc[1] == "algorithms":
+            code = _VENDOR_COMPRESSION
         vendor = f" (ERR_NGROK_{code})" if code and "ERR_NGROK" not in problem.message else ""
         return fault(problem.code, f"{problem.message}{vendor}", problem.hint, loc)
     return None

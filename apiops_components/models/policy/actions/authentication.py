@@ -109,6 +109,7 @@ class OAuth(_Login):
 
     type: ClassVar[str] = "oauth"
     result: ClassVar[str] = "oauth"
+    renamed: ClassVar[Mapping[str, str]] = {"idle_session_duration": "idle_session_timeout"}
 
     provider: Literal["amazon", "facebook", "github", "gitlab", "google", "linkedin", "microsoft", "twitch"]
     """Where people log in. amazon and facebook need ``client_id`` and ``client_secret``; the others have a managed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -48,6 +49,10 @@ class CircuitBreaker(Action):
 
     type: ClassVar[str] = "circuit-breaker"
     phases: ClassVar[frozenset[str]] = _REQUEST
+    renamed: ClassVar[Mapping[str, str]] = {
+        "error_threshold_percentage": "error_threshold",
+        "rolling_window": "window_duration",
+    }
 
     error_threshold: Annotated[Number, Bounds(0, 1)] | None = None
     """Share of failed requests that trips it, 0.0 to 1.0; 0.5 by default. ngrok calls it required, and defaults it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
@@ -70,6 +70,7 @@ class Redirect(Action):
     type: ClassVar[str] = "redirect"
     phases: ClassVar[frozenset[str]] = frozenset({"on_http_request"})
     result: ClassVar[str] = "redirect"
+    renamed: ClassVar[Mapping[str, str]] = {"location": "to"}
     terminating: ClassVar[bool] = True
 
     from_: Pattern | None = Field(default=None, alias="from")
