@@ -161,6 +161,13 @@ class Sandbox:
                     raise
             yield
 
+    def start_what_ended(self) -> None:
+        """Starts processes again that have ended meanwhile; some end by themselves when the API server was away."""
+        for service in services(self.required(), self.folder):
+            if self.processes.find(service.name) is None:
+                self.progress.say(f"{service.name} has ended and is started again")
+                self.processes.start(service)
+
     def down(self) -> bool:
         """Ends everything of it and removes it; whether there was anything.
 

@@ -12,7 +12,7 @@ from apiops_components.errors import ApiOpsError, NotRunnable, Problem
 from apiops_components.project import Project
 from apiops_components.sandbox.argocd import NAMESPACE
 from apiops_components.sandbox.control_plane import Sandbox
-from apiops_components.sandbox.gitops import Delivered, delivered, failing, identity, settled
+from apiops_components.sandbox.gitops import Delivered, delivered, failing, identity, nudge, settled
 from apiops_components.sandbox.kube import Cluster, Refused, wait_for
 from apiops_components.sandbox.pulumi_program import PulumiProgram
 from apiops_components.sandbox.repository import Repository
@@ -21,6 +21,8 @@ __all__ = ["ApplicationStatus", "Deployed", "applications", "by_argocd", "by_pul
 
 _PATIENCE = 180
 """Seconds until an Application must be Synced and Healthy."""
+_BETWEEN_NUDGES = 5
+"""Seconds that Argo CD gets to act on one."""
 _MANAGER = "apiopsctl-deploy"
 
 
@@ -65,7 +67,7 @@ def by_argocd(sandbox: Sandbox, project: Project, env: str) -> Deployed:
     for item in wanted.applied:
         cluster.apply(item, manager=_MANAGER)
     inventory.keep_only(wanted.applied)
-    _wait(cluster, wanted, commit)
+    _wait(sandbox, cluster, wanted, commit)
     return Deployed(env, "argocd", commit, wanted.applications, time.monotonic() - began)
 
 
@@ -150,15 +152,20 @@ def _refuse_other(sandbox: Sandbox, env: str, by: str) -> None:
         raise NotRunnable(Problem(message, code="sandbox/owner", hint=hint))
 
 
-def _wait(cluster: Cluster, wanted: Delivered, commit: str) -> None:
+def _wait(sandbox: Sandbox, cluster: Cluster, wanted: Delivered, commit: str) -> None:
     applications = [item for item in wanted.applied if item["kind"] == "Application"]
     live: dict[str, Any] = {}
+    nudged: dict[str, float] = {}
 
     def arrived() -> bool:
         for item in applications:
             name = item["metadata"]["name"]
             if name not in live or not settled(live[name], commit):
                 live[name] = cluster.get(item) or {}
+                if (change := nudge(live[name], commit)) and time.monotonic() > nudged.get(name, 0) + _BETWEEN_NUDGES:
+                    cluster.merge(item, change)
+                    nudged[name] = time.monotonic()
+        sandbox.start_what_ended()
         return all(settled(each, commit) for each in live.values())
 
     # Not to wait for its next look at the repository, which is seconds away.

@@ -14,7 +14,7 @@ from apiops_components.models.environment import Environment, GitSource
 from apiops_components.project import Project
 from apiops_components.render.description import render_all
 
-__all__ = ["Delivered", "delivered", "failing", "identity", "settled"]
+__all__ = ["Delivered", "delivered", "failing", "identity", "nudge", "settled"]
 
 _ELSEWHERE = ("ArgoCD ", "NgrokOperator ", "GitLabToken ")
 """Components of what Helm charts and forges bring elsewhere, and the sandbox has or does without."""
@@ -95,6 +95,23 @@ def settled(application: Mapping[str, Any], commit: str) -> bool:
         and "operation" not in application
         and (status.get("operationState") or {}).get("phase", "Succeeded") == "Succeeded"
     )
+
+
+def nudge(application: Mapping[str, Any], commit: str) -> dict[str, Any] | None:
+    """The change that makes Argo CD try again where it would wait long or for ever; None where it is at work.
+
+    A sync that failed is tried again after ever longer pauses, and at last not any more for the same commit. Here it
+    most likely failed because something that it needs was killed, and runs again.
+    """
+    operation = (application.get("status") or {}).get("operationState") or {}
+    if "operation" in application:
+        between_tries = operation.get("phase") == "Running" and operation.get("retryCount")
+        return {"status": {"operationState": {"phase": "Terminating"}}} if between_tries else None
+    if operation.get("phase") not in ("Failed", "Error"):
+        return None
+    options = application["spec"]["syncPolicy"]["syncOptions"]
+    sync = {"revision": commit, "prune": True, "syncOptions": options, "syncStrategy": {"hook": {}}}
+    return {"operation": {"initiatedBy": {"username": "apiopsctl"}, "sync": sync}}
 
 
 def failing(application: Mapping[str, Any], commit: str) -> str:

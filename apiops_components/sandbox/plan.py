@@ -177,6 +177,9 @@ def _controller_manager(state: State, folder: Folder) -> Service:
     options = (
         f"--controllers={_CONTROLLERS}",
         "--use-service-account-credentials",
+        # A node that is silent for a while (etcd was away, the laptop slept) has its pods marked as not ready, which a
+        # kubelet takes back and kwok does not: they would stay so.
+        "--node-monitor-grace-period=87600h",
         f"--service-account-private-key-file={own / 'service-accounts.key'}",
         f"--root-ca-file={own / 'ca.crt'}",
     )

@@ -8,7 +8,7 @@ import pytest
 
 from apiops_components import Project, documents, versions
 from apiops_components.sandbox.argocd import argocd_settings, redis_configuration
-from apiops_components.sandbox.gitops import delivered, failing, identity, settled
+from apiops_components.sandbox.gitops import delivered, failing, identity, nudge, settled
 from apiops_components.sandbox.nodes import nodes
 from apiops_components.sandbox.repository import Repository
 
@@ -107,6 +107,37 @@ def test_it_is_there_when_this_commit_is_live_and_healthy():
 def test_it_is_said_why_it_is_not_there_yet(live, why):
     assert not settled(live, "c1")
     assert failing(live, "c1") == why
+
+
+def test_argo_cd_is_left_alone_while_it_works():
+    running = application(operationState={"phase": "Running"}) | {"operation": {"sync": {}}}
+
+    assert nudge(application(), "c1") is None
+    assert nudge(running, "c1") is None
+    assert nudge({}, "c1") is None
+
+
+def test_between_two_tries_it_is_told_to_begin_anew():
+    waiting = application(operationState={"phase": "Running", "retryCount": 3}) | {"operation": {"sync": {}}}
+
+    assert nudge(waiting, "c1") == {"status": {"operationState": {"phase": "Terminating"}}}
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Error"])
+def test_after_the_last_try_it_is_told_to_try_again(phase):
+    given_up = application(operationState={"phase": phase}) | {"spec": {"syncPolicy": {"syncOptions": ["A=b"]}}}
+
+    assert nudge(given_up, "c1") == {
+        "operation": {
+            "initiatedBy": {"username": "apiopsctl"},
+            "sync": {
+                "revision": "c1",
+                "prune": True,
+                "syncOptions": ["A=b"],
+                "syncStrategy": {"hook": {}},
+            },
+        }
+    }
 
 
 def test_an_object_is_told_by_kind_namespace_and_name():
