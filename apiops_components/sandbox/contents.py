@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,19 @@ def install(state: State, folder: Folder, cluster: Cluster) -> None:
         NotRunnable: A definition does not become usable.
     """
     objects = [item for path in state.definitions for item in definitions.read(Path(path))]
-    crds = [item for item in objects if item["kind"] == _CRD]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(cluster.apply, objects))
-    if not wait_for(lambda: served(cluster, crds), seconds=60, pause=0.1):
-        raise NotRunnable(Problem("definitions are not usable after 60 s", code="sandbox/crds"))
+        waiting = [item for item in objects if item["kind"] == _CRD]
+
+        def all_served() -> bool:
+            nonlocal waiting
+            answers = pool.map(lambda item: served(cluster, item), waiting)
+            waiting = [item for item, is_served in zip(waiting, list(answers), strict=True) if not is_served]
+            return not waiting
+
+        if not wait_for(all_served, seconds=60, pause=0.1):
+            names = ", ".join(item["metadata"]["name"] for item in waiting)
+            raise NotRunnable(Problem(f"not usable after 60 s: {names}", code="sandbox/crds"))
     if state.full:
         _install_argocd(state, folder, cluster)
         for node in nodes():
@@ -57,15 +65,14 @@ def _kept(file: Path) -> str:
     return file.read_text()
 
 
-def served(cluster: Cluster, definitions: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the server serves every kind of these definitions."""
+def served(cluster: Cluster, definition: Mapping[str, Any]) -> bool:
+    """Whether the server serves the kind of a definition."""
+    spec = definition["spec"]
+    version = next(version["name"] for version in spec["versions"] if version["storage"])
     try:
-        for spec in (item["spec"] for item in definitions):
-            for version in spec["versions"]:
-                if version["served"]:
-                    resource = cluster.resource(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-                    # A kind is listed a moment before its store is there.
-                    cluster.request("GET", resource.path(), query={"limit": "1"})
+        resource = cluster.resource(f"{spec['group']}/{version}", spec["names"]["kind"])
+        # A kind is listed a moment before its store is there.
+        cluster.request("GET", resource.path(), query={"limit": "1"})
     except Refused:
         return False
     return True

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.e2e
 
 STRICTER = (
     # ngrok's definition takes any object, or none, for a policy: the model is the only gate (design decision 3).
-    ("NgrokTrafficPolicy", r"spec\.policy.*", ".*"),
+    ("NgrokTrafficPolicy", r"spec.*", ".*"),
     # Nothing could have the name that is referred to; the definition limits its length alone.
     ("Gateway|HTTPRoute", r"spec\..*[nN]ame", "name/dns-subdomain"),
     # What is never reached is a mistake, though a server takes it.
