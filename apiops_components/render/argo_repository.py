@@ -23,7 +23,7 @@ __all__ = ["repository_object"]
 def repository_object(repository: Repository, namespace: str) -> dict[str, Any]:
     """The Secret of one repository, named by its address: a second one for the same has the same name."""
     kind = "repo-creds" if repository.template else "repository"
-    identity = f"{repository.url}\n{repository.project or ''}"
+    identity = f"{repository.url}\n{repository.project}" if repository.project else repository.url
     digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
     given = {"name": repository.name, "project": repository.project, "proxy": repository.proxy}
     data: dict[str, Any] = {"url": repository.url, "type": repository.type}
