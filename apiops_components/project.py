@@ -123,8 +123,13 @@ class Project:
         files = self.config_dir.glob("Pulumi.*.yaml")
         return tuple(sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files))
 
-    def settings(self, env: str) -> Settings:
+    def settings(self, env: str, *, charts: bool = False) -> Settings:
         """The settings of an environment.
+
+        Args:
+            env: Its name.
+            charts: Also refuse a path that is no chart. Only what is there now can be installed; older revisions are
+                read for what they say.
 
         Raises:
             NotRunnable: No such environment, or the file is not readable.
@@ -152,7 +157,8 @@ class Project:
                 )
             )
         encrypted = {key for key, value in config.items() if isinstance(value, Mapping) and value.keys() == {"secure"}}
-        environment = parse_environment(config[ENVIRONMENT_KEY], env, file=file, document=document)
+        root = self.root if charts and self.platform == self else None  # a team's project installs none
+        environment = parse_environment(config[ENVIRONMENT_KEY], env, file=file, document=document, charts=root)
         declared = {f"apiops:{name}" for name in environment.secrets}
         in_clear = tuple(
             Problem(
@@ -208,8 +214,12 @@ class Project:
         return self.teams[team]
 
     def warnings(self, env: str) -> tuple[Problem, ...]:
-        """What is wrong in an environment's settings, and still lets everything run."""
-        settings = self.settings(env)
+        """What is wrong in an environment's settings, and still lets everything run.
+
+        Raises:
+            ApiOpsError: Something else is: as `settings`, of the charts that are there, too.
+        """
+        settings = self.settings(env, charts=True)
         named = settings.environment.teams.keys()
         without_folder = ", ".join(sorted(named - self.teams.keys()))
         if not without_folder:
@@ -256,9 +266,16 @@ class Project:
 
 
 def parse_environment(
-    value: Any, env: str, *, file: Path | None = None, document: Document | None = None
+    value: Any, env: str, *, file: Path | None = None, document: Document | None = None, charts: Path | None = None
 ) -> Environment:
     """Typed settings from the value of ``apiops:environment``, whoever read it: this module, or Pulumi's own config.
+
+    Args:
+        value: What stands there.
+        env: The environment's name.
+        file: Where it was read from.
+        document: What was read, for the lines.
+        charts: Folder that paths of charts are relative to; without it nobody looks at them.
 
     Raises:
         InvalidInput: Every problem; with file and line where the document is given.
@@ -273,16 +290,20 @@ def parse_environment(
 
     if not isinstance(value, Mapping):
         raise InvalidInput(placed(Problem(f"must be a mapping, got {value!r}", code="settings/type")))
-    secure = [encrypted_settings(path) for path in _secure_paths(value, "")]
+    problems = [encrypted_settings(path) for path in _secure_paths(value, "")]
+    if charts is not None:
+        from apiops_components.charts import environment_chart_problems  # noqa: PLC0415  (loads pydantic)
+
+        problems += environment_chart_problems(value, charts)
     data = {"name": env, **value}
     try:
         environment = Environment.model_validate(data)
     except ValidationError as error:
-        raise InvalidInput(map(placed, [*secure, *problems_of(error, data)])) from None
+        raise InvalidInput(map(placed, [*problems, *problems_of(error, data)])) from None
     if environment.name != env:
-        secure.append(Problem(f"{environment.name!r} stands in the file of {env!r}", "name", "settings/name"))
-    if secure:
-        raise InvalidInput(map(placed, secure))
+        problems.append(Problem(f"{environment.name!r} stands in the file of {env!r}", "name", "settings/name"))
+    if problems:
+        raise InvalidInput(map(placed, problems))
     return environment
 
 

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import pulumi
 from pydantic import BaseModel, ValidationError
 
+from apiops_components.charts import chart_problems
+from apiops_components.components._charts import project_root
 from apiops_components.errors import InvalidInput, problems_of
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,11 +32,14 @@ def spec_of(model: type[M], value: M | Mapping[str, Any], where: str) -> M:
     """The spec of a component: an object of the model as it is, a mapping validated.
 
     Raises:
-        InvalidInput: The mapping breaks the model; all its problems, with ``where`` (such as ``GkeCluster prod``).
+        InvalidInput: The mapping breaks the model, or a chart that it names by path is none; all its problems, with
+            ``where`` (such as ``GkeCluster prod``).
     """
-    if isinstance(value, model):
-        return value
+    problems = list(chart_problems(model, value, project_root()))
     try:
-        return model.model_validate(value)
+        spec = value if isinstance(value, model) else model.model_validate(value)
     except ValidationError as error:
-        raise InvalidInput(problem.at(document=where) for problem in problems_of(error, value)) from None
+        raise InvalidInput(p.at(document=where) for p in (*problems_of(error, value), *problems)) from None
+    if problems:
+        raise InvalidInput(problem.at(document=where) for problem in problems)
+    return spec

@@ -6,7 +6,6 @@ from typing import Any
 import pulumi
 
 from apiops_components.components._base import Component, spec_of
-from apiops_components.components._charts import require_charts
 from apiops_components.components._helm import release
 from apiops_components.components._manifests import Secrets, register
 from apiops_components.components._single import one_a_cluster
@@ -44,7 +43,6 @@ class ArgoCD(Component):
                 CD already.
         """
         spec = spec_of(ArgoCDSpec, spec, f"ArgoCD {name}")
-        require_charts([("chart", spec.chart)], f"ArgoCD {name}")
         super().__init__(name, opts)
         one_a_cluster(self, "definitions and cluster roles have the same names in every install")
         namespace, *credentials = argocd_objects(spec)

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import is_config_secret
 
-from apiops_components.components._charts import charts_of, require_charts
+from apiops_components.components._charts import installs_charts, project_root
 from apiops_components.errors import ApiOpsError, InvalidInput
 from apiops_components.models.environment import Environment
 from apiops_components.project import ENVIRONMENT_KEY, encrypted_settings, parse_environment
@@ -26,10 +26,9 @@ def load_environment() -> Environment:
         raise InvalidInput(encrypted_settings(f'config["{ENVIRONMENT_KEY}"]'))
     stack = pulumi.get_stack()
     file = Path(f"Pulumi.{stack}.yaml")
-    environment = parse_environment(pulumi.Config(_NAMESPACE).get_object("environment"), stack, file=file)
+    value = pulumi.Config(_NAMESPACE).get_object("environment")
     # The first component would be there already when the second finds that its chart is none.
-    require_charts(charts_of(environment), str(file))
-    return environment
+    return parse_environment(value, stack, file=file, charts=project_root() if installs_charts() else None)
 
 
 def load_secrets(environment: Environment) -> dict[str, pulumi.Output[str]]:

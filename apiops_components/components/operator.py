@@ -6,7 +6,6 @@ from typing import Any
 import pulumi
 
 from apiops_components.components._base import Component, spec_of
-from apiops_components.components._charts import require_charts
 from apiops_components.components._helm import release
 from apiops_components.components._manifests import Secrets, register
 from apiops_components.components._single import one_a_cluster
@@ -46,7 +45,6 @@ class NgrokOperator(Component):
                 operator already.
         """
         spec = spec_of(NgrokOperatorSpec, spec, f"NgrokOperator {name}")
-        require_charts([("chart", spec.chart), ("crds", spec.crds)], f"NgrokOperator {name}")
         super().__init__(name, opts)
         one_a_cluster(self, "GatewayClass, definitions and cluster roles have the same names in every install")
         namespace, *credentials, gateway_class = operator_objects(spec)

@@ -6,7 +6,7 @@ A limit is stated once, here, with its source. Error codes have the form ``subje
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -132,7 +132,7 @@ class CheckedModel(Model):
     @property
     def is_whole(self) -> bool:
         """Whether every field is valid; otherwise this is the part of a model that its rules are tried on."""
-        return self.__dict__.keys() >= type(self).model_fields.keys()
+        return bool(getattr(self, "__sound__", True))
 
     takes_nulls: ClassVar[bool] = False
     """Whether a null in a document is no value, as for the API server."""
@@ -157,7 +157,10 @@ class CheckedModel(Model):
         try:
             model = handler(data)
         except ValidationError as error:
-            found = [_unknown_field(cls, item) or details(item) for item in error.errors(include_url=False)]
+            found = [
+                _unknown_field(cls, item) or _missing_field(cls, item) or details(item)
+                for item in error.errors(include_url=False)
+            ]
             if isinstance(data, dict):
                 found += _faults_of_part(cls, data)
             raise ValidationError.from_exception_data(cls.__name__, found) from None
@@ -185,6 +188,18 @@ def _unknown_field(model: type[CheckedModel], item: Any) -> InitErrorDetails | N
     return fault("schema/unknown-field", "unknown field", hint, item["loc"], item["input"])
 
 
+def _missing_field(model: type[CheckedModel], item: Any) -> InitErrorDetails | None:
+    """A field that must be given, with what it is; None for any other error."""
+    if item["type"] != "missing" or len(item["loc"]) != 1 or model.takes_nulls:
+        return None
+    from apiops_components.models.docs import field_docs  # noqa: PLC0415  (only errors need it)
+
+    name = str(item["loc"][0])
+    what = field_docs(model).get(name, "").partition(". ")[0].rstrip(".")
+    hint = f"{name}: {what[:1].lower()}{what[1:]}".replace("``", "") if what else ""
+    return fault("schema/required", "required, but missing", hint, item["loc"], item["input"])
+
+
 class KubernetesChecked(CheckedModel):
     """Shape of Kubernetes, and rules across fields."""
 
@@ -194,6 +209,16 @@ class KubernetesChecked(CheckedModel):
 
 def _faults_of_part(model: type[CheckedModel], data: dict[str, Any]) -> list[InitErrorDetails]:
     """The broken rules that can be told from the valid fields alone; only runs where something is invalid already."""
+    found: list[InitErrorDetails] = []
+    try:
+        found.extend(_part(model, data).faults())
+    except AttributeError:  # a rule asked for a field that is invalid
+        return found
+    return found
+
+
+def _part(model: type[CheckedModel], data: dict[Any, Any]) -> CheckedModel:
+    """The valid fields of a model, as one that lacks the others; of models inside it, their valid fields."""
     values: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         key = field.alias if field.alias in data else name
@@ -205,15 +230,37 @@ def _faults_of_part(model: type[CheckedModel], data: dict[str, Any]) -> list[Ini
             )
         except (ValidationError, KeyError):
             continue
+    values = {name: value for name, value in values.items() if repr(value) != "PydanticUndefined"}
+    whole = values.keys() >= model.model_fields.keys()
+    if not model.takes_nulls:
+        inner = {
+            name: _valid(model.model_fields[name].annotation, data.get(name))
+            for name in model.model_fields.keys() - values
+        }
+        values |= {name: value for name, value in inner.items() if value is not None}
     part = model.model_construct(_fields_set=set(values))
     part.__dict__.clear()
-    part.__dict__.update({name: value for name, value in values.items() if repr(value) != "PydanticUndefined"})
-    found: list[InitErrorDetails] = []
-    try:
-        found.extend(part.faults())
-    except AttributeError:  # a rule asked for a field that is invalid
-        return found
-    return found
+    part.__dict__.update(values)
+    _mark(part, whole)
+    return part
+
+
+def _valid(annotation: Any, value: Any) -> Any:
+    """What is valid of an invalid value: a part of the model that it was meant for, or parts in a mapping."""
+    if not isinstance(value, dict):
+        return None
+    if get_origin(annotation) is Mapping:
+        parts = {key: _valid(get_args(annotation)[1], item) for key, item in value.items()}
+        return {key: part for key, part in parts.items() if part is not None}
+    kinds = [
+        kind
+        for kind in (annotation, *get_args(annotation))
+        if isinstance(kind, type) and issubclass(kind, CheckedModel)
+    ]
+    if len(kinds) > 1:
+        fields = [(kind, kind.model_fields.get("kind")) for kind in kinds]
+        kinds = [kind for kind, field in fields if field and value.get("kind") in get_args(field.annotation)]
+    return _part(kinds[0], value) if len(kinds) == 1 else None
 
 
 @cache

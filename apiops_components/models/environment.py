@@ -164,12 +164,18 @@ class Environment(CheckedModel):
             yield fault("secret/undeclared", f"secret {secret!r} is not declared", f"add {secret} to secrets", place)
 
     def _node_faults(self) -> Iterator[InitErrorDetails]:
-        if self.cluster.kind == "minikube" and self.argocd and self.cluster.nodes < self.argocd.minimum_nodes:
+        if self.cluster.kind == "minikube":
+            most, setting = self.cluster.nodes, "nodes"
+        elif self.cluster.kind == "gke":
+            most, setting = sum(pool.max_nodes for pool in self.cluster.node_pools.values()), "node_pool.max_nodes"
+        else:
+            return  # of Autopilot Google's affair, of an existing cluster not known here
+        if self.argocd and most < self.argocd.minimum_nodes:
             yield fault(
                 "environment/nodes",
                 f"Argo CD's profile {self.argocd.profile!r} needs {self.argocd.minimum_nodes} nodes and would never "
-                f"become ready on {self.cluster.nodes}",
-                "set argocd.profile: small, or cluster.nodes: 3",
+                f"become ready on {most}",
+                f"set argocd.profile: small, or cluster.{setting}: {self.argocd.minimum_nodes}",
                 ["argocd", "profile"],
             )
 

@@ -62,7 +62,7 @@ def refused(**settings):
             {"cluster": MINIKUBE | {"name": "a" * 41}}, {("cluster.name", "minikube/profile")}, id="a profile too long"
         ),
         pytest.param(
-            {"cluster": MINIKUBE, "teams": {"a" * 64: {"owner": "a"}}},
+            {"cluster": MINIKUBE, "teams": {"a" * 64: {"owner": "a", "delivery": "direct"}}},
             {(f"teams.{'a' * 64}", "name/dns-label")},
             id="a team's name too long",
         ),

@@ -132,7 +132,7 @@ LAYERS = [
     ("render",),
     ("semantics",),
     ("guardrails",),
-    ("project", "validation", "delivery", "integrations"),
+    ("charts", "project", "validation", "delivery", "integrations"),
     ("components",),
     ("sandbox",),
     ("testing", "cli"),

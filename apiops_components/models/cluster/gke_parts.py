@@ -97,7 +97,8 @@ class NetworkSpec(CheckedModel):
                 )
         for (name, network), (other_name, other) in combinations(ranges.items(), 2):
             if network.overlaps(other):
-                yield fault("gke/range-overlap", f"{other} overlaps {network} of {name}", "", [other_name])
+                hint = f"a range outside of {network}"
+                yield fault("gke/range-overlap", f"{other} overlaps {network} of {name}", hint, [other_name])
         control_plane = ranges.get("control_plane_cidr")
         if control_plane and control_plane.prefixlen != _CONTROL_PLANE_BITS:
             yield fault(
