@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -52,4 +53,4 @@ def _print(row: HardeningRow) -> None:
 
 
 def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

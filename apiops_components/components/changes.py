@@ -44,13 +44,13 @@ def changes_since(project: Project, revision: str, environments: tuple[str, ...]
 
 
 def _replaced(before: Project | None, now: Project, environments: tuple[str, ...]) -> dict[str, tuple[Finding, ...]]:
-    """The changes that would replace a protected cluster: the engine refuses them in the middle of an update."""
+    """The changes that would replace a protected cluster: they fail in the middle of an update, or were not meant."""
     found = {}
     for env in environments:
         if before is None or env not in before.environments or env not in now.environments:
             continue
         old, new = (project.settings(env).environment for project in (before, now))
-        if getattr(old.cluster, "protected", False):
+        if getattr(old.cluster, "deletion_protection", False):
             found[env] = tuple(_finding(change, new) for change in replacements(old.cluster, new.cluster))
     return found
 
@@ -59,6 +59,7 @@ def _finding(change: Replacement, environment: Environment) -> Finding:
     setting = change.setting.partition(".")[0]
     can_allow = hasattr(environment.cluster, "allow_replace")
     first = f"allow_replace: [{setting}]" if can_allow else "deletion_protection: false"
+    hint = change.instead or f"{first}, in an update of its own before this one"
     return Finding(
         guardrail="cluster-replacement",
         subject=f"cluster of {environment.name}",
@@ -66,7 +67,7 @@ def _finding(change: Replacement, environment: Environment) -> Finding:
         team=None,
         message=f"{change.old!s} → {change.new!s} replaces the cluster and everything in it ({change.why}), "
         "which is protected",
-        hint=f"{first}, in an update of its own before this one",
+        hint=hint,
         path=f"cluster.{change.setting}",
         waived="allow_replace names it" if change.allowed else "",
     )

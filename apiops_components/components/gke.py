@@ -57,17 +57,18 @@ class GkeCluster(Component):
         net = network(self, name, spec, services)
         account, grants = gke_project.node_account(self, name, spec, services)
         key, key_ready = gke_project.secrets_key(self, name, spec, services)
+        policy = gke_project.image_policy(self, name, spec, services)
 
+        # Nodes without their role or a way out come up broken; Autopilot makes its own with the cluster.
+        for_nodes = [*grants, *net.ready]
+        first = [*services, *key_ready, *policy, *(() if isinstance(spec, GkeSpec) else for_nodes)]
         cluster = container.Cluster(
             f"{name}-cluster",
             cluster_args(spec, net, key, account.email),
-            # Nodes without their role or a way out come up broken; Autopilot makes its own with the cluster.
-            self.child(
-                protect=spec.protected,
-                depends_on=[*services, *key_ready, *(() if isinstance(spec, GkeSpec) else (*grants, *net.ready))],
-            ),
+            self.child(protect=spec.protected, depends_on=first),
         )
-        pools = self._pools(name, spec, cluster, account, [*grants, *net.ready]) if isinstance(spec, GkeSpec) else []
+        gke_project.workload_identities(self, name, spec, cluster)
+        pools = self._pools(name, spec, cluster, account, for_nodes) if isinstance(spec, GkeSpec) else []
 
         self.cluster_name = cluster.name
         self.kubeconfig = _kubeconfig(cluster, spec)
@@ -109,10 +110,11 @@ def _spec(spec: GkeSpec | GkeAutopilotSpec | Mapping[str, Any], where: str) -> G
 
 
 def _identifier(spec: GkeSpec | GkeAutopilotSpec) -> str:
-    parts = [f"control_plane={spec.network.control_plane_cidr}"]
+    network = spec.existing_network
+    parts = [f"control_plane={(network and network.control_plane_subnetwork) or spec.network.control_plane_cidr}"]
     if not isinstance(spec, GkeSpec):
         parts.append("autopilot")
-    if (network := spec.existing_network) is not None:
+    if network is not None:
         parts += [network.network, network.subnetwork, network.pods_range, network.services_range]
     return f"projects/{spec.project}/locations/{spec.region}/clusters/{spec.name}?{'&'.join(parts)}"
 
@@ -136,4 +138,4 @@ def _kubeconfig(cluster: container.Cluster, spec: GkeSpec | GkeAutopilotSpec) ->
         )
     else:
         parts = pulumi.Output.all(cluster.name, cluster.endpoint, cluster.master_auth.cluster_ca_certificate)
-    return pulumi.Output.secret(parts.apply(lambda part: documents.dump(rendered.gke(*part))))
+    return pulumi.Output.secret(parts.apply(lambda part: documents.dump(rendered.gke(*part, login=spec.login))))

@@ -35,8 +35,7 @@ def cluster_args(
         # The pool that GKE starts with has the project's default account; ours takes its place (CKV_GCP_123).
         remove_default_node_pool=True if standard else None,
         initial_node_count=1 if standard else None,
-        # Autopilot gives this account to the nodes that it makes.
-        cluster_autoscaling=None if standard else _nodes_of_autopilot(account),
+        cluster_autoscaling=_autoscaling(standard, account),
         release_channel=container.ClusterReleaseChannelArgs(channel=spec.release_channel.upper()),
         gke_auto_upgrade_config=container.ClusterGkeAutoUpgradeConfigArgs(patch_mode="ACCELERATED")
         if spec.accelerated_patches
@@ -63,8 +62,12 @@ def cluster_args(
         network_policy=container.ClusterNetworkPolicyArgs(enabled=False) if standard else None,
         enable_intranode_visibility=standard.intranode_visibility if standard else None,
         enable_fqdn_network_policy=True if spec.fqdn_network_policies else None,
+        enable_cilium_clusterwide_network_policy=True if spec.cilium_clusterwide_policies else None,
         in_transit_encryption_config="IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"
         if spec.encrypt_between_nodes
+        else None,
+        dns_config=container.ClusterDnsConfigArgs(cluster_dns="CLOUD_DNS", cluster_dns_scope="CLUSTER_SCOPE")
+        if standard and standard.cloud_dns
         else None,
         service_external_ips_config=container.ClusterServiceExternalIpsConfigArgs(enabled=False),  # CVE-2020-8554
         # GKE keeps the definitions of the Gateway API at the version that fits the cluster.
@@ -74,9 +77,12 @@ def cluster_args(
         private_cluster_config=container.ClusterPrivateClusterConfigArgs(
             enable_private_nodes=True,  # CIS 5.6.5, CKV_GCP_64
             enable_private_endpoint=spec.private_endpoint,
-            master_ipv4_cidr_block=spec.network.control_plane_cidr,
-            # From other regions of the network too: a VPN often ends elsewhere.
-            master_global_access_config=container.ClusterPrivateClusterConfigMasterGlobalAccessConfigArgs(enabled=True),
+            master_ipv4_cidr_block=None if network.control_plane_subnet else spec.network.control_plane_cidr,
+            private_endpoint_subnetwork=network.control_plane_subnet,
+            # From other regions of the network too: a VPN often ends elsewhere. By its DNS name it is there anyway.
+            master_global_access_config=container.ClusterPrivateClusterConfigMasterGlobalAccessConfigArgs(enabled=True)
+            if spec.ip_endpoint
+            else None,
         ),
         master_authorized_networks_config=container.ClusterMasterAuthorizedNetworksConfigArgs(
             cidr_blocks=[
@@ -94,7 +100,10 @@ def cluster_args(
                 # Only identities of IAM get in from outside.
                 enable_k8s_tokens_via_dns=False,
                 enable_k8s_certs_via_dns=False,
-            )
+            ),
+            ip_endpoints_config=container.ClusterControlPlaneEndpointsConfigIpEndpointsConfigArgs(
+                enabled=spec.ip_endpoint
+            ),
         ),
         master_auth=container.ClusterMasterAuthArgs(  # CIS 5.8.1, CKV_GCP_13
             client_certificate_config=container.ClusterMasterAuthClientCertificateConfigArgs(
@@ -125,13 +134,14 @@ def cluster_args(
         )
         if standard
         else None,
-        node_pool_auto_config=None
-        if standard
-        else container.ClusterNodePoolAutoConfigArgs(
+        # Of nodes that GKE makes by itself.
+        node_pool_auto_config=container.ClusterNodePoolAutoConfigArgs(
             node_kubelet_config=container.ClusterNodePoolAutoConfigNodeKubeletConfigArgs(
                 insecure_kubelet_readonly_port_enabled="FALSE"
             )
-        ),
+        )
+        if standard is None or standard.auto_provisioning
+        else None,
         vertical_pod_autoscaling=container.ClusterVerticalPodAutoscalingArgs(enabled=True)
         if spec.vertical_pod_autoscaling
         else None,
@@ -214,12 +224,42 @@ def pool_args(
     )
 
 
-def _nodes_of_autopilot(account: pulumi.Input[str]) -> container.ClusterClusterAutoscalingArgs:
+def _autoscaling(spec: GkeSpec | None, account: pulumi.Input[str]) -> container.ClusterClusterAutoscalingArgs:
+    scopes = ["https://www.googleapis.com/auth/cloud-platform"]  # the account's roles are the limit
+    if spec is None:  # Autopilot gives this account to the nodes that it makes, and shapes them itself
+        return container.ClusterClusterAutoscalingArgs(
+            auto_provisioning_defaults=container.ClusterClusterAutoscalingAutoProvisioningDefaultsArgs(
+                service_account=account, oauth_scopes=scopes
+            )
+        )
+    profile = spec.autoscaling_profile.replace("-", "_").upper()
+    if (most := spec.auto_provisioning) is None:
+        return container.ClusterClusterAutoscalingArgs(enabled=False, autoscaling_profile=profile)
     return container.ClusterClusterAutoscalingArgs(
+        enabled=True,
+        autoscaling_profile=profile,
+        resource_limits=[
+            container.ClusterClusterAutoscalingResourceLimitArgs(resource_type="cpu", maximum=most.max_cpus),
+            container.ClusterClusterAutoscalingResourceLimitArgs(resource_type="memory", maximum=most.max_memory_gb),
+        ],
+        # As `pool_args`, where a pool has the same setting.
         auto_provisioning_defaults=container.ClusterClusterAutoscalingAutoProvisioningDefaultsArgs(
             service_account=account,
-            oauth_scopes=["https://www.googleapis.com/auth/cloud-platform"],  # the account's roles are the limit
-        )
+            oauth_scopes=scopes,
+            image_type="COS_CONTAINERD",
+            disk_type="pd-balanced",
+            management=container.ClusterClusterAutoscalingAutoProvisioningDefaultsManagementArgs(
+                auto_repair=True, auto_upgrade=True
+            ),
+            shielded_instance_config=(
+                container.ClusterClusterAutoscalingAutoProvisioningDefaultsShieldedInstanceConfigArgs(
+                    enable_secure_boot=True, enable_integrity_monitoring=True
+                )
+            ),
+            upgrade_settings=container.ClusterClusterAutoscalingAutoProvisioningDefaultsUpgradeSettingsArgs(
+                strategy="SURGE", max_surge=1, max_unavailable=0
+            ),
+        ),
     )
 
 

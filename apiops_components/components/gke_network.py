@@ -26,6 +26,8 @@ class Network:
     """Name of the subnet's range for pods."""
     services_range: str
     """Name of the subnet's range for Services."""
+    control_plane_subnet: str | None
+    """Subnetwork of the control plane's address, where it has one."""
     ready: list[pulumi.Resource]
     """What must be there before nodes work: their way out."""
 
@@ -33,7 +35,14 @@ class Network:
 def network(component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec, after: list[pulumi.Resource]) -> Network:
     """Registers network, subnet, router and address translation; nothing where there is a network already."""
     if (given := spec.existing_network) is not None:
-        return Network(given.network, given.subnetwork, given.pods_range, given.services_range, [])
+        return Network(
+            given.network,
+            given.subnetwork,
+            given.pods_range,
+            given.services_range,
+            given.control_plane_subnetwork,
+            ready=[],
+        )
     vpc = compute.Network(
         f"{name}-network",
         name=spec.name,
@@ -84,4 +93,4 @@ def network(component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec, a
         log_config=compute.RouterNatLogConfigArgs(enable=True, filter="ERRORS_ONLY"),
         opts=component.child(),
     )
-    return Network(vpc.id, subnet.id, PODS_RANGE, SERVICES_RANGE, [nat])
+    return Network(vpc.id, subnet.id, PODS_RANGE, SERVICES_RANGE, None, ready=[nat])

@@ -1,7 +1,7 @@
-"""What a cluster at Google needs of its project: services, the nodes' account, the key of its Secrets."""
+"""What a cluster at Google needs of its project: services, accounts, the key of its Secrets, the policy of images."""
 
 import pulumi
-from pulumi_gcp import artifactregistry, kms, projects, serviceaccount
+from pulumi_gcp import artifactregistry, binaryauthorization, kms, projects, serviceaccount
 
 from apiops_components.components._base import Component
 from apiops_components.models.cluster import GkeAutopilotSpec, GkeSpec
@@ -113,6 +113,48 @@ def secrets_key(
         opts=component.child(),
     )
     return key.id, [grant]
+
+
+def image_policy(
+    component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec, after: list[pulumi.Resource]
+) -> list[pulumi.Resource]:
+    """Which images may run, in all clusters of the project (CIS-1.6:5.10.4); nothing where that is said elsewhere."""
+    if (policy := spec.image_policy) is None:
+        return []
+    return [
+        binaryauthorization.Policy(
+            f"{name}-image-policy",
+            project=spec.project,
+            global_policy_evaluation_mode="ENABLE",  # what Google puts into clusters is no business of ours
+            admission_whitelist_patterns=[
+                binaryauthorization.PolicyAdmissionWhitelistPatternArgs(name_pattern=images)
+                for images in policy.allowed
+            ],
+            default_admission_rule=binaryauthorization.PolicyDefaultAdmissionRuleArgs(
+                evaluation_mode="REQUIRE_ATTESTATION" if policy.attestors else "ALWAYS_DENY",
+                enforcement_mode="DRYRUN_AUDIT_LOG_ONLY" if policy.dry_run else "ENFORCED_BLOCK_AND_AUDIT_LOG",
+                require_attestations_bies=list(policy.attestors) or None,
+            ),
+            # Deleted, it would let every image into the project's other clusters.
+            opts=component.child(depends_on=after, retain_on_delete=True),
+        )
+    ]
+
+
+def workload_identities(
+    component: Component, name: str, spec: GkeSpec | GkeAutopilotSpec, cluster: pulumi.Resource
+) -> None:
+    """Lets pods act as service accounts of Google Cloud (CIS-1.6:5.2.2)."""
+    for identity in spec.workload_identities:
+        address = identity.google_account
+        serviceaccount.IAMMember(
+            f"{name}-identity-{identity.namespace}.{identity.service_account}.{address}",
+            service_account_id=f"projects/{address.partition('@')[2].partition('.')[0]}/serviceAccounts/{address}",
+            role="roles/iam.workloadIdentityUser",
+            member=f"serviceAccount:{spec.project}.svc.id.goog[{identity.namespace}/{identity.service_account}]",
+            # The project's first cluster makes the pool of identities that the member is of.
+            opts=component.child(depends_on=[cluster]),
+        )
 
 
 def labels(spec: GkeSpec | GkeAutopilotSpec) -> dict[str, str]:

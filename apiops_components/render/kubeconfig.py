@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from apiops_components import documents
 from apiops_components.errors import InvalidInput, NotRunnable, Problem, format_path, join_path
@@ -17,26 +17,34 @@ _PLUGIN = "gke-gcloud-auth-plugin"
 _FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
 
 
-def gke(name: str, endpoint: str, authority: str | None) -> dict[str, Any]:
-    """The kubeconfig of a cluster at Google; it holds no credential, the plugin asks gcloud for one at each use.
+def gke(
+    name: str,
+    endpoint: str,
+    authority: str | None,
+    *,
+    login: Literal["gcloud", "application-default"] = "gcloud",
+) -> dict[str, Any]:
+    """The kubeconfig of a cluster at Google; it holds no credential, the plugin fetches one at each use.
 
     Args:
         name: Name of the context.
         endpoint: Address or DNS name of the control plane, without scheme.
         authority: Certificate of the cluster's authority in base64; None for the DNS name, whose certificate is
             publicly trusted.
+        login: Whose credentials the plugin takes.
     """
     cluster: dict[str, Any] = {"server": f"https://{endpoint}"}
     if authority is not None:
         cluster["certificate-authority-data"] = authority
-    login = {
+    plugin = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": _PLUGIN,
+        **({"args": ["--use_application_default_credentials"]} if login == "application-default" else {}),
         "installHint": f"gcloud components install {_PLUGIN}",
         "interactiveMode": "Never",
         "provideClusterInfo": True,
     }
-    return _kubeconfig(name, {"name": name, "cluster": cluster}, {"name": name, "user": {"exec": login}}, {})
+    return _kubeconfig(name, {"name": name, "cluster": cluster}, {"name": name, "user": {"exec": plugin}}, {})
 
 
 def read(text: str | bytes, file: str = "") -> Mapping[str, Any]:

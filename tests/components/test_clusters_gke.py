@@ -20,7 +20,19 @@ DISKS = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/disks"
 AUTHORITY = base64.b64encode(b"certificate").decode()
 
 
+NETWORK = {
+    "network": "projects/host/global/networks/shared",
+    "subnetwork": "projects/host/regions/europe-west1/subnetworks/gke",
+}
+CONTROL_PLANE = "projects/host/regions/europe-west1/subnetworks/control-plane"
 AUTOPILOT = {**SPEC, "kind": "gke-autopilot"}
+
+
+def at(inputs, path):
+    """A value by its path; the last part may hold dashes."""
+    for part in path.split("."):
+        inputs = inputs[part]
+    return inputs
 
 
 def recorded(**changes):
@@ -65,6 +77,7 @@ def test_the_whole_cluster_is_hardened_by_default():
             "stackType": "IPV4",
         },
         "datapathProvider": "ADVANCED_DATAPATH",
+        "clusterAutoscaling": {"enabled": False, "autoscalingProfile": "BALANCED"},
         "networkPolicy": {"enabled": False},
         "enableIntranodeVisibility": True,
         "serviceExternalIpsConfig": {"enabled": False},
@@ -92,7 +105,8 @@ def test_the_whole_cluster_is_hardened_by_default():
                 "allowExternalTraffic": False,
                 "enableK8sTokensViaDns": False,
                 "enableK8sCertsViaDns": False,
-            }
+            },
+            "ipEndpointsConfig": {"enabled": True},
         },
         "masterAuth": {"clientCertificateConfig": {"issueClientCertificate": False}},
         "anonymousAuthenticationConfig": {"mode": "LIMITED"},
@@ -154,10 +168,7 @@ def test_the_whole_node_pool_is_hardened_by_default():
 @pytest.mark.parametrize(
     ("changes", "path", "expected"),
     [
-        ({"zones": ["europe-west1-b", "europe-west1-c"]}, "nodeLocations", ["europe-west1-b", "europe-west1-c"]),
         ({"labels": {"team": "platform"}}, "resourceLabels", {"team": "platform", "managed-by": "pulumi"}),
-        ({"deletion_protection": False}, "deletionProtection", False),
-        ({"release_channel": "stable"}, "releaseChannel.channel", "STABLE"),
         (
             {"maintenance": {"days": ["TU", "MO"], "start": "22:30", "hours": 8}},
             "maintenancePolicy.recurringWindow",
@@ -167,111 +178,77 @@ def test_the_whole_node_pool_is_hardened_by_default():
                 "recurrence": "FREQ=WEEKLY;BYDAY=TU,MO",
             },
         ),
-        ({"intranode_visibility": False, **without("intranode-visibility")}, "enableIntranodeVisibility", False),
-        ({"encrypt_between_nodes": True}, "inTransitEncryptionConfig", "IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"),
         (
-            {"private_endpoint": False, **without("private-endpoint")},
-            "privateClusterConfig.enablePrivateEndpoint",
-            False,
+            {"dns_endpoint": True, "authorized_networks": [], "ip_endpoint": False},
+            "controlPlaneEndpointsConfig",
+            {
+                "dnsEndpointConfig": {
+                    "allowExternalTraffic": True,
+                    "enableK8sTokensViaDns": False,
+                    "enableK8sCertsViaDns": False,
+                },
+                "ipEndpointsConfig": {"enabled": False},
+            },
         ),
-        (
-            {"network": {"control_plane_cidr": "172.20.0.16/28"}},
-            "privateClusterConfig.masterIpv4CidrBlock",
-            "172.20.0.16/28",
-        ),
-        ({"dns_endpoint": True}, "controlPlaneEndpointsConfig.dnsEndpointConfig.allowExternalTraffic", True),
         (
             {"dns_endpoint": True, "authorized_networks": []},
-            "masterAuthorizedNetworksConfig.cidrBlocks",
-            [],
-        ),
-        (
-            {"rbac_groups_domain": "acme.example"},
-            "authenticatorGroupsConfig.securityGroup",
-            "gke-security-groups@acme.example",
-        ),
-        (
-            {"binary_authorization": False, **without("binary-authorization")},
-            "binaryAuthorization.evaluationMode",
-            "DISABLED",
-        ),
-        ({"security_posture": "enterprise"}, "securityPostureConfig.mode", "ENTERPRISE"),
-        (
-            {"vulnerability_scan": "disabled", **without("vulnerability-scan")},
-            "securityPostureConfig.vulnerabilityMode",
-            "VULNERABILITY_DISABLED",
-        ),
-        ({"managed_prometheus": False}, "monitoringConfig.managedPrometheus.enabled", False),
-        ({"accelerated_patches": True}, "gkeAutoUpgradeConfig.patchMode", "ACCELERATED"),
-        (
-            {"upgrade_topic": "projects/p/topics/t"},
-            "notificationConfig.pubsub",
-            {"enabled": True, "topic": "projects/p/topics/t"},
-        ),
-        ({"fqdn_network_policies": True}, "enableFqdnNetworkPolicy", True),
-        ({"vertical_pod_autoscaling": True}, "verticalPodAutoscaling.enabled", True),
-        ({"secret_manager": True}, "secretManagerConfig.enabled", True),
-        ({"backup_agent": True}, "addonsConfig.gkeBackupAgentConfig.enabled", True),
-        ({"node_local_dns": False}, "addonsConfig.dnsCacheConfig.enabled", False),
-        ({"allow_replace": ["region"]}, "deletionProtection", False),
-        (
-            {
-                "maintenance": {
-                    "exclusions": [
-                        {"name": "year-end", "start": "2026-12-15T00:00:00Z", "end": "2027-01-05T00:00:00Z"},
-                    ]
-                }
-            },
-            "maintenancePolicy.maintenanceExclusions",
-            [
-                {
-                    "exclusionName": "year-end",
-                    "startTime": "2026-12-15T00:00:00Z",
-                    "endTime": "2027-01-05T00:00:00Z",
-                    "exclusionOptions": {"scope": "NO_MINOR_OR_NODE_UPGRADES"},
-                }
-            ],
-        ),
-        (
-            {"secrets_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"},
-            "databaseEncryption.keyName",
-            "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
+            "masterAuthorizedNetworksConfig",
+            {"cidrBlocks": [], "gcpPublicCidrsAccessEnabled": False, "privateEndpointEnforcementEnabled": True},
         ),
     ],
 )
-def test_a_setting_of_the_cluster_arrives(changes, path, expected):
-    value = cluster(**changes).inputs
-    for key in path.split("."):
-        value = value[key]
-    assert value == expected
+def test_settings_that_belong_together_arrive_together(changes, path, expected):
+    # Each by itself: test_every_gke_option.py.
+    assert at(cluster(**changes).inputs, path) == expected
 
 
-@pytest.mark.parametrize(
-    ("changes", "path", "expected"),
-    [
-        ({"machine_type": "n2-standard-8"}, "nodeConfig.machineType", "n2-standard-8"),
-        ({"min_nodes": 4, "max_nodes": 12}, "autoscaling.totalMaxNodeCount", 12),
-        ({"min_nodes": 4, "max_nodes": 12}, "initialNodeCount", 2),
-        ({"disk_gb": 50}, "nodeConfig.diskSizeGb", 50),
-        ({"disk_type": "pd-ssd"}, "nodeConfig.diskType", "pd-ssd"),
-        ({"spot": True}, "nodeConfig.spot", True),
-        ({"secure_boot": False}, "nodeConfig.shieldedInstanceConfig.enableSecureBoot", False),
-        ({"max_surge": 3}, "upgradeSettings.maxSurge", 3),
-        ({"labels": {"disk": "fast"}}, "nodeConfig.labels", {"disk": "fast"}),
-        (
-            {"taints": [{"key": "only", "value": "batch", "effect": "prefer-no-schedule"}]},
-            "nodeConfig.taints",
-            [{"key": "only", "value": "batch", "effect": "PREFER_NO_SCHEDULE"}],
-        ),
-        ({"boot_disk_key": DISKS}, "nodeConfig.bootDiskKmsKey", DISKS),
-    ],
-)
-def test_a_setting_of_the_nodes_arrives(changes, path, expected):
-    open_boot = {} if changes.get("secure_boot", True) else without("secure-boot")
-    value = pool(node_pool=changes, **open_boot).inputs
-    for key in path.split("."):
-        value = value[key]
-    assert value == expected
+def test_pools_that_gke_makes_are_hardened_like_the_others():
+    inputs = cluster(auto_provisioning={"max_cpus": 64, "max_memory_gb": 256}).inputs
+    assert inputs["clusterAutoscaling"] == {
+        "enabled": True,
+        "autoscalingProfile": "BALANCED",
+        "resourceLimits": [{"resourceType": "cpu", "maximum": 64}, {"resourceType": "memory", "maximum": 256}],
+        "autoProvisioningDefaults": {
+            "serviceAccount": UNKNOWN,
+            "oauthScopes": ["https://www.googleapis.com/auth/cloud-platform"],
+            "imageType": "COS_CONTAINERD",
+            "diskType": "pd-balanced",
+            "management": {"autoRepair": True, "autoUpgrade": True},
+            "shieldedInstanceConfig": {"enableSecureBoot": True, "enableIntegrityMonitoring": True},
+            "upgradeSettings": {"strategy": "SURGE", "maxSurge": 1, "maxUnavailable": 0},
+        },
+    }
+    assert inputs["nodePoolAutoConfig"] == {"nodeKubeletConfig": {"insecureKubeletReadonlyPortEnabled": "FALSE"}}
+
+
+def test_the_policy_of_images_is_there_before_the_cluster_and_outlives_it():
+    recording = recorded(image_policy={"allowed": ["quay.io/argoproj/*"], "attestors": ["projects/p/attestors/a"]})
+    policy = recording.one("gcp:binaryauthorization/policy:Policy")
+    assert policy.inputs == {
+        "project": "acme-prod",
+        "globalPolicyEvaluationMode": "ENABLE",
+        "admissionWhitelistPatterns": [{"namePattern": "quay.io/argoproj/*"}],
+        "defaultAdmissionRule": {
+            "evaluationMode": "REQUIRE_ATTESTATION",
+            "enforcementMode": "ENFORCED_BLOCK_AND_AUDIT_LOG",
+            "requireAttestationsBies": ["projects/p/attestors/a"],
+        },
+    }
+    assert policy.retain_on_delete
+    assert policy.urn in recording.one(CLUSTER).dependencies
+
+
+def test_pods_act_as_an_account_of_google_once_the_cluster_made_the_pool_of_identities():
+    account = "orders@acme-data.iam.gserviceaccount.com"
+    pods = {"namespace": "shop", "service_account": "orders", "google_account": account}
+    recording = recorded(workload_identities=[pods])
+    identity = recording.one("gcp:serviceaccount/iAMMember:IAMMember")
+    assert identity.inputs == {
+        "serviceAccountId": f"projects/acme-data/serviceAccounts/{account}",
+        "role": "roles/iam.workloadIdentityUser",
+        "member": "serviceAccount:acme-prod.svc.id.goog[shop/orders]",
+    }
+    assert recording.one(CLUSTER).urn in identity.dependencies
 
 
 def test_a_pool_that_must_be_replaced_has_another_name_so_that_both_can_stand():
@@ -297,20 +274,30 @@ def test_more_pools_stand_beside_the_first():
     ]
 
 
-def at(inputs, path):
-    """A value by its path; the last part may hold dots and dashes."""
-    for part in path.split("."):
-        inputs = inputs[part]
-    return inputs
+# Where what is fixed is registered.
+PLACES = {
+    "cluster": CLUSTER,
+    "standard": CLUSTER,
+    "autopilot": CLUSTER,
+    "pool": POOL,
+    "subnet": "gcp:compute/subnetwork:Subnetwork",
+    "key": "gcp:kms/cryptoKey:CryptoKey",
+    "keyUse": "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
+    "account": "gcp:projects/iAMMember:IAMMember",
+}
 
 
 @pytest.mark.parametrize("fixed", FIXED, ids=lambda fixed: f"{fixed.on}.{fixed.argument}")
 def test_what_no_setting_relaxes_is_registered_as_the_report_says(fixed):
     expected = fixed.value.format(project="acme-prod") if isinstance(fixed.value, str) else fixed.value
-    specs = [SPEC] if fixed.on != "cluster" else [SPEC, AUTOPILOT]
-    for spec in specs:
-        found = record(lambda spec=spec: GkeCluster("prod", spec)).one(POOL if fixed.on == "pool" else CLUSTER)
-        assert at(found.inputs, fixed.argument) == expected
+    kinds = {"standard": [SPEC], "pool": [SPEC], "autopilot": [AUTOPILOT]}
+    for spec in kinds.get(fixed.on, [SPEC, AUTOPILOT]):
+        found = record(lambda spec=spec: GkeCluster("prod", spec)).one(PLACES[fixed.on])
+        if fixed.argument == "retainOnDelete":
+            assert found.retain_on_delete is expected
+        else:
+            value = at(found.inputs, fixed.argument)
+            assert (tuple(value) if isinstance(value, list) else value) == expected
 
 
 def test_autopilot_is_the_same_cluster_less_what_the_provider_refuses_there():
@@ -321,12 +308,17 @@ def test_autopilot_is_the_same_cluster_less_what_the_provider_refuses_there():
         *("enableIntranodeVisibility", "nodePoolDefaults", "nodeLocations"),
     }
     assert not refused & set(inputs)
-    assert set(inputs) - set(cluster().inputs) == {"enableAutopilot", "clusterAutoscaling", "nodePoolAutoConfig"}
+    assert set(inputs) - set(cluster().inputs) == {"enableAutopilot", "nodePoolAutoConfig"}
     assert set(cluster().inputs) - set(inputs) == refused - {"nodeLocations"}
     assert inputs["enableAutopilot"] is True
     assert set(inputs["addonsConfig"]) == {"httpLoadBalancing", "horizontalPodAutoscaling"}
     assert inputs["nodePoolAutoConfig"] == {"nodeKubeletConfig": {"insecureKubeletReadonlyPortEnabled": "FALSE"}}
-    assert inputs["clusterAutoscaling"]["autoProvisioningDefaults"]["oauthScopes"]
+    assert inputs["clusterAutoscaling"] == {
+        "autoProvisioningDefaults": {
+            "serviceAccount": UNKNOWN,
+            "oauthScopes": ["https://www.googleapis.com/auth/cloud-platform"],
+        }
+    }
     assert not recording.of_type(POOL)
 
 
@@ -339,11 +331,7 @@ def test_autopilot_comes_after_its_nodes_role_and_way_out_and_before_what_is_in_
 
 
 def test_a_network_that_is_there_is_used_and_none_made():
-    given = {
-        "network": "projects/host/global/networks/shared",
-        "subnetwork": "projects/host/regions/europe-west1/subnetworks/gke",
-        "services_range": "svc",
-    }
+    given = {**NETWORK, "services_range": "svc"}
     recording = recorded(existing_network=given, network={"control_plane_cidr": "172.20.0.0/28"})
     inputs = recording.one(CLUSTER).inputs
     assert (inputs["network"], inputs["subnetwork"]) == (given["network"], given["subnetwork"])
@@ -463,6 +451,7 @@ def test_everything_in_the_cluster_comes_after_the_nodes():
         ({"region": "europe-west4"}, True),
         ({"kind": "gke-autopilot"}, True),
         ({"network": {"control_plane_cidr": "172.20.0.0/28"}}, True),
+        ({"existing_network": NETWORK}, True),
         ({"network": {"nodes_cidr": "10.0.0.0/19"}}, False),
         ({"node_pool": {"max_nodes": 20}}, False),
         ({"release_channel": "stable"}, False),
@@ -473,6 +462,30 @@ def test_the_identifier_changes_with_what_replaces_the_cluster_and_with_nothing_
         return recorded(**settings).one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
 
     assert (identifier(**changes) != identifier()) is replaced
+
+
+@pytest.mark.parametrize("part", ["network", "subnetwork", "pods_range", "services_range", "control_plane_subnetwork"])
+def test_the_identifier_changes_with_each_part_of_a_network_that_is_there(part):
+    def identifier(**settings):
+        recording = recorded(existing_network={**NETWORK, **settings})
+        return recording.one("pulumi:providers:kubernetes").inputs["clusterIdentifier"]
+
+    assert identifier(**{part: NETWORK.get(part, CONTROL_PLANE) + "-2"}) != identifier()
+
+
+def test_a_new_address_or_authority_of_the_cluster_leaves_the_identifier_alone():
+    def provider(address, authority):
+        outputs = {"endpoint": address, "masterAuth": {"clusterCaCertificate": authority}}
+        recording = record(
+            lambda: GkeCluster("prod", SPEC),
+            outputs=lambda resource: outputs if resource.type == CLUSTER else None,
+            preview=False,
+        )
+        return recording.one("pulumi:providers:kubernetes").inputs
+
+    before, after = provider("172.16.0.2", AUTHORITY), provider("172.16.0.9", base64.b64encode(b"next").decode())
+    assert before["clusterIdentifier"] == after["clusterIdentifier"]
+    assert before["deleteUnreachable"] in (True, "true")
 
 
 def test_the_key_rotates_outlives_the_stack_and_is_usable_before_the_cluster_starts():
@@ -525,18 +538,33 @@ def kubeconfig_of(**changes):
 
 
 def test_the_kubeconfig_holds_address_and_authority_but_no_credential():
-    text = kubeconfig_of()
-    config = yaml.safe_load(text)
-    assert config["clusters"] == [
-        {
-            "name": "acme-prod",
-            "cluster": {"server": "https://172.16.0.2", "certificate-authority-data": AUTHORITY},
-        }
-    ]
-    (user,) = config["users"]
-    assert set(user["user"]) == {"exec"}
-    assert user["user"]["exec"]["command"] == "gke-gcloud-auth-plugin"
-    assert "the-client-key" not in text
+    assert yaml.safe_load(kubeconfig_of()) == {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": "acme-prod",
+                "cluster": {"server": "https://172.16.0.2", "certificate-authority-data": AUTHORITY},
+            }
+        ],
+        "contexts": [{"name": "acme-prod", "context": {"cluster": "acme-prod", "user": "acme-prod"}}],
+        "current-context": "acme-prod",
+        "users": [
+            {
+                "name": "acme-prod",
+                "user": {
+                    "exec": {
+                        "apiVersion": "client.authentication.k8s.io/v1beta1",
+                        "command": "gke-gcloud-auth-plugin",
+                        "installHint": "gcloud components install gke-gcloud-auth-plugin",
+                        "interactiveMode": "Never",
+                        "provideClusterInfo": True,
+                    }
+                },
+            }
+        ],
+    }
+    assert "the-client-key" not in kubeconfig_of()
 
 
 def test_with_the_dns_endpoint_the_kubeconfig_has_the_name_and_no_authority():
@@ -545,7 +573,10 @@ def test_with_the_dns_endpoint_the_kubeconfig_has_the_name_and_no_authority():
 
 
 def test_every_resource_names_its_project_so_that_no_default_decides():
-    recording = recorded(image_repositories=["projects/acme-images/locations/europe/repositories/apis"])
+    recording = recorded(
+        image_repositories=["projects/acme-images/locations/europe/repositories/apis"],
+        image_policy={"allowed": ["quay.io/argoproj/*"]},
+    )
     without = {r.type for r in recording.resources if r.type.startswith("gcp:") and "project" not in r.inputs}
     # A key and its grant are named by their key ring, which has one.
     assert without == {"gcp:kms/cryptoKey:CryptoKey", "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"}

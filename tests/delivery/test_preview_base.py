@@ -50,11 +50,35 @@ def test_a_change_that_would_replace_a_protected_cluster_is_named_and_is_1_until
     (cluster,) = [o for o in environment["objects"] if o["kind"] == "gcp:container/cluster:Cluster"]
     assert "location" in [f["path"] for f in cluster["fields"] if f["forces_replacement"]]
 
+    # Leave that comes with the change is too late: Google goes by the protection that the cluster has.
     repo.change(PROD, ("region: europe-west4", "region: europe-west4\n      allow_replace: [region]"))
-    done = cli("preview", "--base", "main", "--env", "prod", "--format", "json", cwd=repo.root)
+    assert cli("preview", "--base", "main", "--env", "prod", cwd=repo.root).code == 1
+
+    repo.change(PROD, ("region: europe-west4", "region: europe-west1"))
+    repo.commit("Allow it")
+    repo.change(PROD, ("region: europe-west1", "region: europe-west4"))
+    done = cli("preview", "--base", "HEAD", "--env", "prod", "--format", "json", cwd=repo.root)
     (environment,) = done.json()["environments"]
     assert done.code == 0
     assert [f["waived"] for f in environment["guardrails"]["introduced"]] == ["allow_replace names it"]
+
+    repo.change(PROD, ("name: apiops-prod", "name: apiops-live"))
+    done = cli("preview", "--base", "HEAD", "--env", "prod", "--format", "json", cwd=repo.root)
+    (environment,) = done.json()["environments"]
+    assert done.code == 1
+    assert {f["path"]: f["waived"] for f in environment["guardrails"]["introduced"]} == {
+        "cluster.name": "",
+        "cluster.region": "allow_replace names it",
+    }
+
+
+def test_a_range_that_is_in_use_is_refused_with_the_way_to_another(repo, cli):
+    other = "name: apiops-prod\n      network: {pods_cidr: 10.64.0.0/14}"
+    repo.change(PROD, ("name: apiops-prod", other))
+    done = cli("preview", "--base", "main", "--env", "prod", cwd=repo.root)
+    assert done.code == 1
+    assert "Google refuses another range while a cluster uses it" in done.out
+    assert "change name with it (allow_replace: [name])" in done.out
 
 
 def test_a_guardrail_that_is_newly_broken_is_1(repo, cli):

@@ -8,8 +8,8 @@ import pytest
 from apiops_components.cli import main
 from apiops_components.errors import problems_of
 from apiops_components.models.cluster import GkeAutopilotSpec, GkeSpec
-from apiops_components.models.cluster.hardening import CONTROLS, FIXED, hardening
-from apiops_components.models.cluster.replacement import replacements
+from apiops_components.models.cluster.hardening import hardening
+from apiops_components.models.cluster.hardening_rules import CHOSEN, CONTROLS, FIXED
 
 SPEC = {
     "name": "acme-prod",
@@ -17,6 +17,7 @@ SPEC = {
     "region": "europe-west1",
     "authorized_networks": [{"name": "vpn", "cidr": "10.8.0.0/16"}],
 }
+PODS = {"namespace": "shop", "service_account": "orders", "google_account": "orders@acme-data.iam.gserviceaccount.com"}
 RELAXED = {
     "private-endpoint": {"private_endpoint": False},
     "binary-authorization": {"binary_authorization": False},
@@ -26,6 +27,8 @@ RELAXED = {
     "secure-boot": {"node_pool": {"secure_boot": False}},
     "metrics": {"managed_prometheus": False},
     "groups": {"rbac_groups_domain": None},
+    "boot-disk-key": {"node_pool": {"boot_disk_key": None}},
+    "external-secrets": {"secret_manager": False},
     "deletion-protection": {"deletion_protection": False},
 }
 
@@ -67,17 +70,64 @@ def test_an_exemption_that_nothing_needs_is_refused_as_is_one_given_twice():
     assert [(path, code) for path, code, _ in found(twice)] == [("exemptions[1].rule", "gke/exemption")]
 
 
-def test_the_report_has_every_control_and_everything_fixed():
-    spec = GkeSpec.model_validate({**SPEC, "rbac_groups_domain": "acme.example"})
-    rows = hardening(spec)
+@pytest.mark.parametrize("control", [c for c in CONTROLS if c.required], ids=lambda control: control.rule)
+def test_a_flipped_setting_is_refused_by_the_command_with_its_path_and_the_way_out(control, tmp_path, capsys):
+    cluster = {"kind": "gke", **SPEC, **RELAXED[control.rule]}
+    settings = {"owner": "platform@example.com", "cluster": cluster}
+    (tmp_path / "config").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: platform\nruntime: python\nstackConfigDir: config\n")
+    file = tmp_path / "config" / "Pulumi.prod.yaml"
+    file.write_text(json.dumps({"config": {"apiops:environment": settings}}))
+    code, _, err = run_all(capsys, "--project", str(tmp_path), "--env", "prod")
+    assert code == 1
+    assert f"cluster.{control.setting}: breaks {', '.join(control.ids)}" in err
+    assert f"exemptions: [{{rule: {control.rule}, reason: …}}]" in err
+
+
+def test_each_pool_that_breaks_a_rule_is_named():
+    pools = {"more_node_pools": {"drivers": {"secure_boot": False}, "batch": {}}}
+    place = "more_node_pools.drivers.secure_boot"
+    assert [problem[:2] for problem in found({**SPEC, **pools})] == [(place, "gke/secure-boot")]
+    reason = {"rule": "secure-boot", "reason": "The driver is not signed."}
+    rows = hardening(GkeSpec.model_validate({**SPEC, **pools, "exemptions": [reason]}))
+    assert [(row.setting, row.value, row.status, row.reason) for row in rows if "secure_boot" in row.setting] == [
+        ("node_pool.secure_boot", True, "kept", ""),
+        (place, False, "exempted", reason["reason"]),
+        ("more_node_pools.batch.secure_boot", True, "kept", ""),
+    ]
+
+
+def test_a_policy_of_images_that_only_logs_keeps_no_rule():
+    settings = {**SPEC, "image_policy": {"allowed": ["quay.io/argoproj/*"], "dry_run": True}}
+    assert [problem[:2] for problem in found(settings)] == [("binary_authorization", "gke/binary-authorization")]
+
+
+def test_the_report_has_every_rule():
+    key = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    advised = {"rbac_groups_domain": "acme.example", "secret_manager": True, "node_pool": {"boot_disk_key": key}}
+    rows = hardening(GkeSpec.model_validate({**SPEC, **advised}))
     assert {row.status for row in rows} == {"kept", "fixed"}
-    assert len(rows) == len(CONTROLS) + len(FIXED)
+    assert len(rows) == len(CONTROLS) + len(CHOSEN) + len([fixed for fixed in FIXED if fixed.on != "autopilot"])
 
 
 def test_autopilot_reports_what_is_its_own():
     rows = {row.setting: row for row in hardening(GkeAutopilotSpec.model_validate(SPEC))}
     assert rows["private_endpoint"].status == "kept"
-    assert not {"node_pool.secure_boot", "intranode_visibility", "cluster.enableShieldedNodes"} & set(rows)
+    assert rows["cluster.nodePoolAutoConfig.nodeKubeletConfig.insecureKubeletReadonlyPortEnabled"].status == "fixed"
+    standard = {"node_pool.secure_boot", "node_pool.boot_disk_key", "intranode_visibility"}
+    assert not (standard | {"cluster.enableShieldedNodes", "nodePool.management.autoRepair"}) & set(rows)
+
+
+def test_what_somebody_else_made_is_not_reported_as_ours():
+    existing = {
+        "existing_network": {
+            "network": "projects/p/global/networks/n",
+            "subnetwork": "projects/p/regions/europe-west1/subnetworks/s",
+        },
+        "secrets_key": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
+    }
+    rows = [row.setting for row in hardening(GkeSpec.model_validate({**SPEC, **existing}))]
+    assert not [setting for setting in rows if setting.startswith(("subnet.", "key", "network."))]
 
 
 def test_a_setting_of_standard_is_refused_in_autopilot_with_the_reason():
@@ -102,6 +152,31 @@ def test_a_setting_of_standard_is_refused_in_autopilot_with_the_reason():
         ),
         ({"node_pool": {"taints": [{"key": "a b"}]}}, "node_pool.taints[0].key", "label/key"),
         ({"upgrade_topic": "t"}, "upgrade_topic", "gke/topic"),
+        ({"ip_endpoint": False}, "ip_endpoint", "gke/unreachable"),
+        ({"ip_endpoint": False, "dns_endpoint": True}, "authorized_networks", "gke/ip-endpoint"),
+        (
+            {"ip_endpoint": False, "dns_endpoint": True, "authorized_networks": [], "private_endpoint": False},
+            "private_endpoint",
+            "gke/ip-endpoint",
+        ),
+        ({"image_policy": {}}, "image_policy.allowed", "gke/images"),
+        ({"image_policy": {"allowed": ["**"]}}, "image_policy.allowed[0]", "gke/images"),
+        ({"image_policy": {"allowed": ["https://quay.io/a/*"]}}, "image_policy.allowed[0]", "gke/images"),
+        ({"image_policy": {"allowed": ["quay.io/*/argocd"]}}, "image_policy.allowed[0]", "gke/images"),
+        ({"image_policy": {"allowed": ["quay.io/a/*", "quay.io/a/*"]}}, "image_policy.allowed[1]", "gke/images"),
+        ({"image_policy": {"attestors": ["a"]}}, "image_policy.attestors[0]", "gke/attestor"),
+        (
+            {"image_policy": {"allowed": ["quay.io/a/*"]}, "binary_authorization": False},
+            "image_policy",
+            "gke/image-policy",
+        ),
+        (
+            {"workload_identities": [{**PODS, "google_account": "orders@example.com"}]},
+            "workload_identities[0].google_account",
+            "gke/google-account",
+        ),
+        ({"workload_identities": [PODS, PODS]}, "workload_identities[1]", "gke/workload-identity"),
+        ({"auto_provisioning": {"max_cpus": 64}}, "auto_provisioning.max_memory_gb", "schema/required"),
         (
             {"existing_network": {"network": "n", "subnetwork": "projects/p/regions/europe-west1/subnetworks/s"}},
             "existing_network.network",
@@ -130,6 +205,29 @@ def test_a_setting_of_standard_is_refused_in_autopilot_with_the_reason():
         ),
         (
             {
+                "existing_network": {
+                    "network": "projects/p/global/networks/n",
+                    "subnetwork": "projects/p/regions/europe-west1/subnetworks/s",
+                    "control_plane_subnetwork": "projects/p/regions/europe-west1/subnetworks/c",
+                },
+                "network": {"control_plane_cidr": "172.16.0.0/28"},
+            },
+            "network.control_plane_cidr",
+            "gke/network",
+        ),
+        (
+            {
+                "existing_network": {
+                    "network": "projects/p/global/networks/n",
+                    "subnetwork": "projects/p/regions/europe-west1/subnetworks/s",
+                    "control_plane_subnetwork": "projects/p/regions/us-east1/subnetworks/c",
+                }
+            },
+            "existing_network.control_plane_subnetwork",
+            "gke/subnetwork",
+        ),
+        (
+            {
                 "maintenance": {
                     "exclusions": [{"name": "a", "start": "2026-12-02T00:00:00Z", "end": "2026-12-01T00:00:00Z"}]
                 }
@@ -148,45 +246,17 @@ def test_each_broken_rule_is_named_with_its_path(settings, path, code):
     assert (path, code) in [item[:2] for item in found({**SPEC, **settings})]
 
 
-@pytest.mark.parametrize(
-    ("changes", "settings"),
-    [
-        ({"release_channel": "stable", "labels": {"a": "b"}}, []),
-        ({"region": "europe-west4"}, ["region"]),
-        (
-            {"name": "acme-eu", "network": {"control_plane_cidr": "172.20.0.0/28"}},
-            ["name", "network.control_plane_cidr"],
-        ),
-        ({"network": {"nodes_cidr": "10.0.0.0/19"}}, []),
-    ],
-)
-def test_a_change_that_replaces_the_cluster_is_named(changes, settings):
-    old, new = GkeSpec.model_validate(SPEC), GkeSpec.model_validate({**SPEC, **changes})
-    assert [(change.setting, change.allowed) for change in replacements(old, new)] == [
-        (name, False) for name in settings
-    ]
-
-
-def test_a_replacement_can_be_allowed_by_name():
-    old = GkeSpec.model_validate(SPEC)
-    new = GkeSpec.model_validate({**SPEC, "region": "europe-west4", "allow_replace": ["region"]})
-    (change,) = replacements(old, new)
-    assert (change.old, change.new, change.why, change.allowed) == ("europe-west1", "europe-west4", "location", True)
-    assert not new.protected
-
-
-def test_another_kind_of_cluster_replaces_it():
-    old, new = GkeSpec.model_validate(SPEC), GkeAutopilotSpec.model_validate(SPEC)
-    assert [change.setting for change in replacements(old, new)] == ["kind"]
-
-
 STACKS = str(Path(__file__).parents[2] / "stacks")
 
 
-def run(capsys, *arguments):
+def run_all(capsys, *arguments):
     with pytest.raises(SystemExit) as ended:
         main(["hardening", *arguments])
-    return ended.value.code, capsys.readouterr().out
+    return ended.value.code, *capsys.readouterr()
+
+
+def run(capsys, *arguments):
+    return run_all(capsys, *arguments)[:2]
 
 
 def test_the_command_prints_the_report(capsys):
@@ -194,7 +264,8 @@ def test_the_command_prints_the_report(capsys):
     assert code == 0
     assert "kept     private_endpoint = true  [CIS-1.6:5.6.4, CIS-2.0:5.6.4]\n" in out
     assert "open     deletion_protection = false" in out
-    assert out.splitlines()[-1] == "staging: 7 kept, 28 fixed, 0 exempted, 2 open"
+    assert out.splitlines()[-1] == "staging: 11 kept, 38 fixed, 0 exempted, 4 open"
+    assert 'kept     authorized_networks = [{"name": "company", "cidr": "10.200.0.0/16"}]' in out
 
 
 def test_the_report_is_one_json_document(capsys):

@@ -78,6 +78,7 @@ _EVERYTHING = ("",)
 
 # Fields that a provider can only change by making the resource anew; facts of the provider's schema ("ForceNew").
 _PULUMI: Mapping[str, tuple[str, ...]] = {
+    "gcp:binaryauthorization/policy:Policy": ("project",),
     "gcp:container/cluster:Cluster": (
         "name",
         "location",
@@ -95,6 +96,7 @@ _PULUMI: Mapping[str, tuple[str, ...]] = {
         "privateClusterConfig.masterIpv4CidrBlock",
         "privateClusterConfig.privateEndpointSubnetwork",
         "masterAuth.clientCertificateConfig",
+        "enableKubernetesAlpha",
     ),
     "gcp:container/nodePool:NodePool": (
         "name",
@@ -121,6 +123,8 @@ _PULUMI: Mapping[str, tuple[str, ...]] = {
     "gcp:kms/cryptoKey:CryptoKey": ("name", "keyRing", "purpose", "destroyScheduledDuration", "importOnly"),
     "kubernetes:helm.sh/v3:Release": ("name", "namespace"),
 }
+# Of a cluster at Google: switched on in place, off only with a new cluster.
+_NEVER_OFF = (("enableFqdnNetworkPolicy",), ("enableL4IlbSubsetting",))
 
 
 def forces_replacement(group: str, kind: str, change: FieldChange, before: Mapping[str, Any]) -> bool:
@@ -130,5 +134,7 @@ def forces_replacement(group: str, kind: str, change: FieldChange, before: Mappi
         return rule(change.names, before)
     if kind.endswith("IAMMember"):
         return True
+    if kind == "gcp:container/cluster:Cluster" and change.names in _NEVER_OFF:
+        return before.get(change.names[0]) is True
     paths = _PULUMI.get(kind, ())
     return paths == _EVERYTHING or bool(paths and _below(*paths)(change.names, before))

@@ -15,6 +15,7 @@ from pydantic_core import InitErrorDetails
 from apiops_components.models.base import Bool, fault, matching
 from apiops_components.models.cluster.gke_common import GkeCommon, Zone
 from apiops_components.models.cluster.gke_parts import NodePoolSpec
+from apiops_components.models.cluster.gke_workloads import AutoProvisioning
 
 __all__ = ["GkeAutopilotSpec", "GkeSpec"]
 
@@ -44,6 +45,13 @@ class GkeSpec(GkeCommon):
     """Traffic inside a node passes the flow logs too (CIS-1.6:5.6.1, CKV_GCP_61)."""
     node_local_dns: Bool = True
     """Answers names on each node; without it every look-up crosses the network."""
+    cloud_dns: Bool = False
+    """Google's Cloud DNS answers names in the cluster, instead of pods of kube-dns. Nodes made before the change keep
+    what they had until they are made anew."""
+    auto_provisioning: AutoProvisioning | None = None
+    """Pools that GKE makes by itself, up to these limits; by default it makes none."""
+    autoscaling_profile: Literal["balanced", "optimize-utilization"] = "balanced"
+    """How soon nodes go that are little used: ``optimize-utilization`` saves money, and moves pods more often."""
 
     @property
     def node_pools(self) -> dict[str, NodePoolSpec]:
@@ -105,4 +113,7 @@ class GkeAutopilotSpec(GkeCommon):
         "more_node_pools": "a setting of kind: gke; Autopilot makes nodes as pods ask for them",
         "intranode_visibility": "a setting of kind: gke; in Autopilot it is always on",
         "node_local_dns": "a setting of kind: gke; in Autopilot it is always on",
+        "cloud_dns": "a setting of kind: gke; in Autopilot it is always on",
+        "auto_provisioning": "a setting of kind: gke; Autopilot makes nodes as pods ask for them",
+        "autoscaling_profile": "a setting of kind: gke; Autopilot bills pods, not nodes",
     }

@@ -23,6 +23,7 @@ from apiops_components.models.cluster.gke_parts import (
     NetworkSpec,
     is_private,
 )
+from apiops_components.models.cluster.gke_workloads import ImagePolicy, WorkloadIdentity
 from apiops_components.models.cluster.hardening import HardeningExemption, hardening_faults
 
 __all__ = ["GkeCommon", "Zone"]
@@ -91,6 +92,12 @@ class GkeCommon(CheckedModel):
     dns_endpoint: Bool = False
     """Reach the control plane by its DNS name, guarded by IAM (``container.clusters.connect``) instead of ranges
     (CIS-2.0:5.6.4): how a pipeline outside the network gets in without a public address."""
+    ip_endpoint: Bool = True
+    """Reach the control plane by its address too, from ``authorized_networks``. False leaves its DNS name alone
+    (CIS-2.0:5.6.4)."""
+    login: Literal["gcloud", "application-default"] = "gcloud"
+    """Whose credentials `gke-gcloud-auth-plugin` takes: those of ``gcloud auth login``, or Google's application default
+    credentials, which a pipeline with workload identity federation has."""
     release_channel: Literal["rapid", "regular", "stable", "extended"] = "regular"
     """Which upgrades arrive (CIS-1.6:5.5.4, CKV_GCP_70); regular is what most clusters have proven."""
     accelerated_patches: Bool = False
@@ -115,6 +122,10 @@ class GkeCommon(CheckedModel):
     that could be guessed."""
     binary_authorization: Bool = True
     """Images must pass the project's Binary Authorization policy (CIS-1.6:5.10.4, CKV_GCP_66)."""
+    image_policy: ImagePolicy | None = None
+    """That policy. By default it is said elsewhere; a project where nobody did so lets every image in."""
+    workload_identities: tuple[WorkloadIdentity, ...] = ()
+    """Which pods act as which service account of Google Cloud; by default none does."""
     security_posture: Literal["disabled", "basic", "enterprise"] = "basic"
     """Audit of workload configuration (CIS-1.6:5.10.5); basic costs nothing."""
     vulnerability_scan: Literal["disabled", "basic", "enterprise"] = "basic"
@@ -123,6 +134,8 @@ class GkeCommon(CheckedModel):
     """WireGuard between nodes; off, as Google encrypts its own network already. On where a regulation asks for it."""
     fqdn_network_policies: Bool = False
     """Network policies by DNS name, an extra that Google bills. Switched off again: replaced."""
+    cilium_clusterwide_policies: Bool = False
+    """Network policies of the whole cluster, in Cilium's own kind."""
     managed_prometheus: Bool = True
     """Metrics by Google's managed Prometheus (CIS-1.6:5.7.1, CKV_GCP_8); billed by sample."""
     vertical_pod_autoscaling: Bool = False
@@ -152,7 +165,14 @@ class GkeCommon(CheckedModel):
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         # An invalid field is absent here and reported already; the rules that do not need it still hold.
         yield from self.told(
-            self._entry_faults, self._network_faults, self._repository_faults, self._key_faults, self._hardening_faults
+            self._entry_faults,
+            self._dns_only_faults,
+            self._network_faults,
+            self._repository_faults,
+            self._image_faults,
+            self._identity_faults,
+            self._key_faults,
+            self._hardening_faults,
         )
 
     def _hardening_faults(self) -> Iterator[InitErrorDetails]:
@@ -161,10 +181,13 @@ class GkeCommon(CheckedModel):
     def _network_faults(self) -> Iterator[InitErrorDetails]:
         if self.existing_network is None:
             return
-        if self.existing_network.subnetwork.split("/")[3] != self.region:
-            message = f"the subnetwork is not in region {self.region!r}"
-            yield fault("gke/subnetwork", message, "", ["existing_network", "subnetwork"])
-        for name in sorted(self.network.model_fields_set - {"control_plane_cidr"}):
+        for name in ("subnetwork", "control_plane_subnetwork"):
+            link = getattr(self.existing_network, name)
+            if link is not None and link.split("/")[3] != self.region:
+                message = f"the subnetwork is not in region {self.region!r}"
+                yield fault("gke/subnetwork", message, "", ["existing_network", name])
+        own = set() if self.existing_network.control_plane_subnetwork else {"control_plane_cidr"}
+        for name in sorted(self.network.model_fields_set - own):
             message = "a network that is there already has this already"
             yield fault("gke/network", message, "leave it out, or existing_network", ["network", name])
 
@@ -173,10 +196,32 @@ class GkeCommon(CheckedModel):
             if repository in self.image_repositories[:position]:
                 yield fault("gke/repository", f"{repository} is listed twice", "", ["image_repositories", position])
 
+    def _image_faults(self) -> Iterator[InitErrorDetails]:
+        if self.image_policy is not None and not self.binary_authorization:
+            message = "no image is asked for: binary_authorization is off"
+            yield fault("gke/image-policy", message, "binary_authorization: true", ["image_policy"])
+
+    def _identity_faults(self) -> Iterator[InitErrorDetails]:
+        for position, identity in enumerate(self.workload_identities):
+            if identity in self.workload_identities[:position]:
+                message = f"{identity.namespace}/{identity.service_account} is there twice with this account"
+                yield fault("gke/workload-identity", message, "", ["workload_identities", position])
+
     def _key_faults(self) -> Iterator[InitErrorDetails]:
         if self.secrets_key is not None and self.secrets_key.split("/")[3] != self.region:
             message = f"the key is not in region {self.region!r}"
             yield fault("gke/key", message, "a key serves one region", ["secrets_key"])
+
+    def _dns_only_faults(self) -> Iterator[InitErrorDetails]:
+        if self.ip_endpoint:
+            return
+        if not self.dns_endpoint:
+            message = "nobody could reach the control plane: dns_endpoint is off too"
+            yield fault("gke/unreachable", message, "dns_endpoint: true", ["ip_endpoint"])
+        for name, idle in (("authorized_networks", self.authorized_networks), ("private_endpoint", None)):
+            if idle or (idle is None and not self.private_endpoint):
+                message = "it is about the control plane's address, which ip_endpoint: false switches off"
+                yield fault("gke/ip-endpoint", message, "leave it out", [name])
 
     def _entry_faults(self) -> Iterator[InitErrorDetails]:
         if not self.authorized_networks and not self.dns_endpoint:

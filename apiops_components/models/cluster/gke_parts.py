@@ -147,6 +147,9 @@ class ExistingNetwork(Model):
     """Name of the subnetwork's secondary range for pods."""
     services_range: Text = "services"
     """Name of the subnetwork's secondary range for Services."""
+    control_plane_subnetwork: _SubnetLink | None = None
+    """Subnetwork, in the cluster's region, that the control plane takes its address from; then
+    ``network.control_plane_cidr`` says nothing."""
 
 
 class Taint(Model):
