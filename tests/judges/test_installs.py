@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from verdicts import judged, text
 
 from apiops_components import Project, render_all, versions
 from apiops_components.cli.validate import command as validate
-from apiops_components.documents import dump
 from apiops_components.models.argocd import ArgoCDSpec
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.render.argocd import RELEASE as ARGOCD
@@ -32,7 +32,6 @@ from apiops_components.testing.pulumi import UNKNOWN, record
 pytestmark = pytest.mark.judges
 
 ROOT = Path(__file__).parents[2]
-CHECKOV = os.environ.get("APIOPS_CHECKOV") or shutil.which("checkov")
 CHARTS = os.environ.get("APIOPS_CHARTS")
 
 ARGO = {f"argocd-{part}" for part in ("application-controller", "applicationset-controller", "repo-server", "server")}
@@ -186,57 +185,6 @@ def team(_folder):
         stack_references={"organization/apiops-platform/dev": {"kubeconfig": UNKNOWN}},
     )
     return text([dict(resource.inputs) for resource in recording.resources if resource.package == "kubernetes"])
-
-
-def text(objects):
-    return "".join(f"---\n{dump(value)}" for value in objects)
-
-
-def judged(folder, content):
-    """What checkov and kube-score find: (rule, name of the object)."""
-    missing = [name for name, there in (("checkov", CHECKOV), ("kube-score", shutil.which("kube-score"))) if not there]
-    if missing:
-        pytest.skip(f"not on PATH: {', '.join(missing)}")
-    place = folder / "judged"
-    place.mkdir()
-    (place / "objects.yaml").write_text(content)
-    return checkov(place) | kube_score(place / "objects.yaml")
-
-
-def checkov(folder):
-    done = subprocess.run(
-        [CHECKOV, "--directory", folder, "--framework", "kubernetes", "--output", "json", "--compact"],
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    report = json.loads(done.stdout)["results"]
-    assert report["passed_checks"]
-    assert not report["parsing_errors"]
-    # A resource is Kind.namespace.name; a pod of the graph has its labels behind.
-    return {(item["check_id"], item["resource"].split(".")[2]) for item in report["failed_checks"]}
-
-
-def kube_score(file):
-    command = [
-        "kube-score",
-        "score",
-        "--output-format",
-        "json",
-        "--kubernetes-version",
-        f"v{versions.KUBERNETES}",
-        file,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    report = json.loads(done.stdout)
-    assert sum(len(item["checks"]) for item in report) > 20
-    return {
-        (check["check"]["id"], item["object_meta"]["name"])
-        for item in report
-        for check in item["checks"]
-        if not check["skipped"] and check["grade"] < 10
-    }
 
 
 def pairs(accepted):
