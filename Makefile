@@ -48,7 +48,7 @@ e2e: $(READY)  ## Run the tests on a real control plane; what it is made of is b
 	@$(BIN)/apiopsctl sandbox up --name e2e && $(BIN)/apiopsctl sandbox down --name e2e
 	@$(BIN)/python -m pytest -m "e2e and not long"
 
-judges: $(READY)  ## Have checkov (or APIOPS_CHECKOV) and kube-score judge the cluster, the charts and what is rendered
+judges: $(READY)  ## Have checkov (or APIOPS_CHECKOV), kube-score and minikube judge the clusters, the charts and what is rendered
 	@$(BIN)/python -m pytest -m judges
 
 bench: $(READY)  ## Measure, beside a peer in the same run

@@ -7,6 +7,9 @@ tests that compare them show how.
 KUBERNETES = "1.36"
 """Kubernetes minor version that manifests are written for."""
 
+MINIKUBE_KUBERNETES = "1.35.1"
+"""Kubernetes of minikube's clusters: the newest that minikube v1.38.1 runs. Of 1.36 it knows nothing but an alpha."""
+
 GATEWAY_API = "1.5.1"
 """Gateway API release whose definitions are installed where the cluster does not bring its own."""
 

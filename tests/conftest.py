@@ -13,7 +13,7 @@ settings.load_profile("untimed")
 
 _TIERS = {
     "engine": ("the real pulumi program", "make engine"),
-    "judges": ("checkov, kube-score and helm", "make judges"),
+    "judges": ("checkov, kube-score, helm and minikube", "make judges"),
     "e2e": ("a real control plane", "make e2e"),
     "long": ("minutes", "pytest -m long"),
 }

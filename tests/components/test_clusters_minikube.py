@@ -1,32 +1,50 @@
-"""The scripts run for real here, on a `minikube` and a `kubectl` that only write down how they were called."""
+"""The scripts run for real here, on a `minikube` and a `kubectl` that write down how they were called.
+
+What this `minikube` answers is what v1.38.1 answers: tests/judges/test_minikube.py asks the real one the same.
+"""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from apiops_components.components.minikube import MinikubeCluster
 from apiops_components.errors import InvalidInput
 from apiops_components.testing.pulumi import SECRET, UNKNOWN, record
-from apiops_components.versions import GATEWAY_API, KUBERNETES
+from apiops_components.versions import GATEWAY_API, MINIKUBE_KUBERNETES
 
 COMMAND = "command:local:Command"
 PROGRAM = f"""#!{sys.executable}
-import os, pathlib, sys
+import os, pathlib, sys, time
 name, args = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+fails, home = os.environ.get("FAILS", ""), os.environ.get("MINIKUBE_HOME") or os.environ["HOME"]
 with open(os.environ["CALLS"], "a") as calls:
     print(name, *args, f"KUBECONFIG={{os.environ.get('KUBECONFIG')}}", sep="|", file=calls)
-if name == "minikube" and args[:2] == ["profile", "list"]:
-    print(os.environ.get("PROFILES", '{{"valid":[],"invalid":[]}}'))
-elif name == "minikube":
-    print("chatter of minikube")
-    if args[0] == os.environ.get("FAILS"):
-        sys.exit(50)
-else:
-    if os.environ.get("FAILS") == "kubectl":
-        sys.exit(1)
+if name == "kubectl":
+    if fails == "kubectl":
+        sys.exit("error: context does not exist")
     print("the kubeconfig")
+    sys.exit()
+print("chatter of minikube")
+if args[0] == "logs":
+    sys.exit()
+profile = pathlib.Path(home, "profiles", args[args.index("--profile") + 1])
+if args[0] == "status":
+    sys.exit(7 if profile.exists() else 85)
+if args[0] == "start" and "--dry-run" in args:
+    print("X Exiting due to PROVIDER_DOCKER_NOT_RUNNING")
+    sys.exit(63 if fails == "driver" else 0)
+if args[0] == "start":
+    profile.mkdir(parents=True, exist_ok=True)
+    time.sleep(float(os.environ.get("TAKES", "0")))
+    print("X Exiting due to GUEST_PROVISION", file=sys.stderr)
+if args[0] == "delete" and profile.exists():
+    profile.rmdir()
+if args[0] == fails:
+    sys.exit(80)
 """
 
 
@@ -62,7 +80,16 @@ class Machine:
             return []
         return [line.split("|") for line in self.calls_file.read_text().splitlines()]
 
-    def run(self, script, environment, **more):
+    @property
+    def minikube_calls(self):
+        return [call[1] for call in self.calls if call[0] == "minikube"]
+
+    @property
+    def profiles(self):
+        folder = self.home / "profiles"
+        return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
+
+    def start(self, inputs, command, **more):
         # As pulumi-command does: the program's environment, then that of the resource.
         env = {
             "PATH": f"{self.bin}:/usr/bin:/bin" if more.pop("tools", True) else str(self.bin),
@@ -70,14 +97,21 @@ class Machine:
             "CALLS": str(self.calls_file),
             "KUBECONFIG": "/home/me/.kube/config",
         }
-        return subprocess.run(
-            ["/bin/sh", "-c", script],
-            env={**env, **environment, **more},
+        env = {**env, **inputs["environment"], **more}
+        return subprocess.Popen(
+            [*inputs["interpreter"], inputs[command]],
+            env={name: value for name, value in env.items() if value is not None},
             cwd=self.home,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
+            start_new_session=True,
         )
+
+    def run(self, inputs, command, **more):
+        with self.start(inputs, command, **more) as process:
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture
@@ -96,7 +130,6 @@ def test_the_cluster_is_deleted_before_it_is_replaced_and_its_kubeconfig_is_secr
     assert cluster.additional_secret_outputs == ("stdout",)
     assert cluster.inputs["logging"] == "none"
     assert cluster.inputs["addPreviousOutputInEnv"] is False
-    assert cluster.inputs["interpreter"] == ["/bin/sh", "-c"]
     assert cluster.inputs["environment"] == {
         "PROFILE": "dev",
         "NODES": "1",
@@ -107,7 +140,7 @@ def test_the_cluster_is_deleted_before_it_is_replaced_and_its_kubeconfig_is_secr
         "CONTAINER_RUNTIME": "containerd",
         "CNI": "calico",
         "DRIVER": "",
-        "KUBERNETES_VERSION": f"v{KUBERNETES}",
+        "KUBERNETES_VERSION": f"v{MINIKUBE_KUBERNETES}",
         "START_TIMEOUT": "10m",
     }
 
@@ -141,9 +174,18 @@ def test_what_minikube_changes_in_place_does_not(change):
 
 
 def test_settings_never_change_the_scripts():
-    spec = {"name": "other", "nodes": 3, "driver": "kvm2", "addons": ["registry"], "kubernetes_version": "v1.99.9"}
-    scripts = ("create", "update", "delete")
+    # Another text would run the creation again.
+    spec = {"name": "other", "nodes": 3, "driver": "kvm2", "cni": "cilium", "kubernetes_version": "v1.99.9"}
+    scripts = ("interpreter", "create", "update", "delete")
     assert [main(spec).inputs[key] for key in scripts] == [main().inputs[key] for key in scripts]
+    assert [main().inputs[key] for key in scripts[1:]] == ["create", "update", "delete"]  # what an error shows
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"), [({}, "2400s"), ({"start_timeout": "90m"}, "7200s"), ({"nodes": 3}, "3600s")]
+)
+def test_the_engine_waits_longer_than_minikube(spec, expected):
+    assert main(spec).timeouts == {"create": expected, "update": expected, "delete": "10m"}
 
 
 def test_addons_and_definitions_belong_to_one_cluster_and_the_provider_waits_for_them():
@@ -209,108 +251,162 @@ def kubeconfig_argument(machine):
     return f"KUBECONFIG={machine.home}/.kube/apiops/dev.yaml"
 
 
+START, VIEW = ["minikube", "start"], ["kubectl", "config"]
+
+
 def test_create_starts_the_cluster_and_prints_its_kubeconfig_alone(machine):
-    cluster = main({"driver": "docker"})
-    done = machine.run(cluster.inputs["create"], cluster.inputs["environment"])
+    done = machine.run(main({"driver": "docker"}).inputs, "create")
     assert (done.returncode, done.stdout) == (0, "the kubeconfig\n")
     own = kubeconfig_argument(machine)
     assert machine.calls == [
-        ["minikube", "profile", "list", "--light", "--output", "json", own],
+        ["minikube", "status", "--profile", "dev", own],
         [
             *("minikube", "start", "--profile", "dev", "--nodes", "1", "--cpus", "4", "--memory", "8192mb"),
-            *("--disk-size", "40gb", "--kubernetes-version", f"v{KUBERNETES}", "--container-runtime", "containerd"),
-            *("--cni", "calico", "--ha=false", "--driver", "docker", "--wait", "all", "--wait-timeout", "10m"),
-            *("--interactive=false", own),
+            *("--disk-size", "40gb", "--kubernetes-version", f"v{MINIKUBE_KUBERNETES}"),
+            *("--container-runtime", "containerd", "--cni", "calico", "--ha=false", "--driver", "docker"),
+            *("--wait", "all", "--wait-timeout", "10m", "--interactive=false", own),
         ],
         ["kubectl", "config", "view", "--minify", "--flatten", "--raw", "--context", "dev", own],
     ]
 
 
 def test_without_a_driver_minikube_chooses(machine):
-    cluster = main()
-    machine.run(cluster.inputs["create"], cluster.inputs["environment"])
+    machine.run(main().inputs, "create")
     assert "--driver" not in machine.calls[1]
 
 
-def test_a_failed_start_is_cleaned_up_and_stays_failed(machine):
-    cluster = main()
-    done = machine.run(cluster.inputs["create"], cluster.inputs["environment"], FAILS="start")
-    assert (done.returncode, done.stdout) == (50, "")
+@pytest.mark.parametrize("fails", ["start", "kubectl"])
+def test_a_failed_start_is_cleaned_up_and_stays_failed(machine, fails):
+    done = machine.run(main().inputs, "create", FAILS=fails)
+    assert (done.returncode, done.stdout) == ({"start": 80, "kubectl": 1}[fails], "")
     assert machine.calls[-1][:4] == ["minikube", "delete", "--profile", "dev"]
+    assert machine.profiles == []
+    said = {"start": "X Exiting due to GUEST_PROVISION", "kubectl": "error: context does not exist"}[fails]
+    assert said in done.stderr
+    assert f"its log: {machine.home}/.kube/apiops/dev.log" in done.stderr
+    assert machine.minikube_calls == ["status", "start", "logs", "status", "start", "delete"]
+
+
+def test_a_start_that_is_broken_off_is_cleaned_up(machine):
+    process = machine.start(main().inputs, "create", TAKES="60")
+    while machine.profiles != ["dev"]:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert machine.profiles == []
 
 
 def test_a_failing_update_deletes_nothing(machine):
-    cluster = main()
-    done = machine.run(cluster.inputs["update"], cluster.inputs["environment"], FAILS="start")
-    assert done.returncode == 50
-    assert [call[1] for call in machine.calls] == ["start"]
+    done = machine.run(main().inputs, "update", FAILS="start")
+    assert done.returncode == 80
+    assert machine.minikube_calls == ["start"]
+    assert machine.profiles == ["dev"]
 
 
-@pytest.mark.parametrize(
-    "profiles",
-    [
-        '{"invalid":[],"valid":[{"Name":"dev","Status":"OK"}]}',
-        '{"invalid":[{"Name":"dev","Status":""}],"valid":[]}',  # half-made
-    ],
-)
-def test_a_profile_of_somebody_else_is_refused_and_left_alone(machine, profiles):
-    cluster = main()
-    done = machine.run(cluster.inputs["create"], cluster.inputs["environment"], PROFILES=profiles)
+def test_a_profile_of_somebody_else_half_made_or_not_is_refused_and_left_alone(machine):
+    (machine.home / "profiles" / "dev").mkdir(parents=True)
+    done = machine.run(main().inputs, "create")
     assert done.returncode == 17
     assert "minikube has a profile dev already" in done.stderr
-    assert [call[1] for call in machine.calls] == ["profile"]
+    assert "minikube delete -p dev" in done.stderr
+    assert machine.minikube_calls == ["status"]
+    assert machine.profiles == ["dev"]
 
 
-def test_a_profile_whose_name_only_contains_ours_is_none(machine):
-    cluster = main()
-    profiles = '{"invalid":[],"valid":[{"Name":"dev-2","Status":"OK"}]}'
-    assert machine.run(cluster.inputs["create"], cluster.inputs["environment"], PROFILES=profiles).returncode == 0
+def test_a_profile_whose_name_only_begins_like_ours_is_none(machine):
+    (machine.home / "profiles" / "dev-2").mkdir(parents=True)
+    assert machine.run(main().inputs, "create").returncode == 0
+    assert machine.run(main().inputs, "delete").returncode == 0
+    assert machine.profiles == ["dev-2"]
+
+
+def test_two_clusters_at_the_same_time_do_not_meet(machine):
+    two = main({"name": "dev-2"}).inputs
+    processes = [machine.start(inputs, "create", TAKES="0.2") for inputs in (main().inputs, two)]
+    assert [process.communicate()[0] for process in processes] == ["the kubeconfig\n"] * 2
+    assert machine.profiles == ["dev", "dev-2"]
+    folder = f"KUBECONFIG={machine.home}/.kube/apiops"
+    assert {call[-1] for call in machine.calls} == {f"{folder}/dev.yaml", f"{folder}/dev-2.yaml"}
 
 
 def test_update_refreshes_the_address_and_prints_the_kubeconfig(machine):
-    cluster = main()
-    done = machine.run(cluster.inputs["update"], cluster.inputs["environment"])
+    done = machine.run(main().inputs, "update")
     assert (done.returncode, done.stdout) == (0, "the kubeconfig\n")
-    assert [call[:2] for call in machine.calls] == [
-        ["minikube", "start"],
-        ["minikube", "update-context"],
-        ["kubectl", "config"],
-    ]
+    assert [call[:2] for call in machine.calls] == [START, ["minikube", "update-context"], VIEW]
 
 
 def test_delete_removes_profile_and_kubeconfig(machine):
-    cluster = main()
+    (machine.home / "profiles" / "dev").mkdir(parents=True)
     file = machine.home / ".kube" / "apiops" / "dev.yaml"
     file.parent.mkdir(parents=True)
     file.write_text("x")
-    assert machine.run(cluster.inputs["delete"], cluster.inputs["environment"]).returncode == 0
-    assert machine.calls[0][:4] == ["minikube", "delete", "--profile", "dev"]
+    assert machine.run(main().inputs, "delete").returncode == 0
+    assert machine.profiles == []
     assert not file.exists()
 
 
-@pytest.mark.parametrize("missing", ["minikube", "kubectl"])
+def test_a_cluster_that_is_gone_is_deleted(machine):
+    done = machine.run(main().inputs, "delete", FAILS="driver")
+    assert done.returncode == 0
+    assert machine.minikube_calls == ["status", "delete"]
+
+
+def test_what_does_not_run_is_not_deleted_as_minikube_would_only_forget_it(machine):
+    (machine.home / "profiles" / "dev").mkdir(parents=True)
+    done = machine.run(main().inputs, "delete", FAILS="driver")
+    assert done.returncode == 63
+    assert "PROVIDER_DOCKER_NOT_RUNNING" in done.stderr
+    assert "start it" in done.stderr
+    assert machine.minikube_calls == ["status", "start"]
+    assert "--dry-run" in machine.calls[1]
+    assert machine.profiles == ["dev"]
+
+
+@pytest.mark.parametrize("missing", [["minikube"], ["kubectl"], ["minikube", "kubectl"]])
 @pytest.mark.parametrize("script", ["create", "update", "delete"])
-def test_a_missing_program_is_named(tmp_path, missing, script):
+def test_missing_programs_are_named_all_at_once(tmp_path, missing, script):
     machine = Machine(tmp_path)
-    machine.install(*({"minikube", "kubectl"} - {missing}))
-    (machine.bin / "mkdir").symlink_to("/bin/mkdir")
-    cluster = main()
-    done = machine.run(cluster.inputs[script], cluster.inputs["environment"], tools=False)
+    machine.install(*({"minikube", "kubectl"} - {*missing}))
+    done = machine.run(main().inputs, script, tools=False)
     assert done.returncode == 127
-    assert done.stderr == f"{missing} is not on PATH: install it, then run this again\n"
+    assert done.stderr == f"not on PATH: {' '.join(missing)}; install what is missing, then run this again\n"
     assert machine.calls == []
+
+
+def test_a_home_folder_may_have_spaces(tmp_path):
+    (tmp_path / "of me").mkdir()
+    machine = Machine(tmp_path / "of me")
+    machine.install("minikube", "kubectl")
+    assert machine.run(main().inputs, "create").stdout == "the kubeconfig\n"
+    assert {call[-1] for call in machine.calls} == {kubeconfig_argument(machine)}
+    assert (machine.home / ".kube" / "apiops").stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_home_folder_it_says_so(machine):
+    done = machine.run(main().inputs, "create", HOME=None)
+    assert done.returncode == 2
+    assert "HOME: is not set, and minikube keeps its profiles there" in done.stderr
+    assert machine.calls == []
+
+
+def test_a_home_of_minikube_is_enough_and_keeps_the_kubeconfig_too(machine, tmp_path):
+    done = machine.run(main().inputs, "create", HOME=None, MINIKUBE_HOME=str(tmp_path / "mine"))
+    assert (done.returncode, done.stdout) == (0, "the kubeconfig\n")
+    assert {call[-1] for call in machine.calls} == {f"KUBECONFIG={tmp_path}/mine/.kube/apiops/dev.yaml"}
 
 
 def refresh(machine, **more):
     recording, _ = later("")
     (call,) = recording.invocations
-    return machine.run(call.arguments["command"], call.arguments["environment"], **more)
+    return machine.run(call.arguments, "command", **more)
 
 
 def test_reading_anew_asks_for_the_address_of_today(machine):
     done = refresh(machine)
     assert (done.returncode, done.stdout) == (0, "the kubeconfig\n")
-    assert [call[1] for call in machine.calls] == ["update-context", "config"]
+    assert [call[:2] for call in machine.calls] == [["minikube", "update-context"], VIEW]
 
 
 def test_reading_anew_fails_for_no_cluster_that_is_stopped_or_gone(machine):
@@ -322,7 +418,7 @@ def test_reading_anew_fails_for_no_cluster_that_is_stopped_or_gone(machine):
 def test_addons_are_switched_on_and_off(machine):
     addon = recorded({"addons": ["metrics-server"]}).one(name="dev-addon-metrics-server").inputs
     for script in ("create", "delete"):
-        done = machine.run(addon[script], addon["environment"])
+        done = machine.run(addon, script)
         assert (done.returncode, done.stdout) == (0, "")
     assert [call[1:6] for call in machine.calls] == [
         ["addons", "enable", "--profile", "dev", "metrics-server"],
@@ -331,24 +427,7 @@ def test_addons_are_switched_on_and_off(machine):
 
 
 def test_definitions_are_applied_on_the_server_in_this_cluster_alone(machine):
-    definitions = recorded().one(name="dev-gateway-api").inputs
-    machine.run(definitions["create"], definitions["environment"])
+    machine.run(recorded().one(name="dev-gateway-api").inputs, "create")
     (call,) = machine.calls
     assert call[:7] == ["kubectl", "--context", "dev", "apply", "--server-side", "--filename", call[6]]
     assert call[7] == kubeconfig_argument(machine)
-
-
-def test_scripts_are_the_same_whatever_the_settings():
-    # Another text would run the creation again.
-    other = main({"name": "a", "nodes": 3, "driver": "docker", "cni": "cilium", "kubernetes_version": "v1.30"})
-    for script in ("create", "update", "delete"):
-        assert other.inputs[script] == main().inputs[script]
-
-
-def test_scripts_are_plain_shell():
-    recording = recorded({"addons": ["registry"]})
-    for command in recording.of_type(COMMAND):
-        for key in ("create", "update", "delete"):
-            if key in command.inputs:
-                checked = subprocess.run(["/bin/sh", "-n", "-c", command.inputs[key]], check=False, env=os.environ)
-                assert checked.returncode == 0, (command.name, key)

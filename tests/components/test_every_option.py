@@ -183,4 +183,4 @@ def test_another_secret_is_read_from_where_the_option_says():
 
 
 def test_the_kubernetes_version_is_the_tested_one_by_default():
-    assert value(minikube, {}, MINIKUBE, "environment/KUBERNETES_VERSION") == f"v{versions.KUBERNETES}"
+    assert value(minikube, {}, MINIKUBE, "environment/KUBERNETES_VERSION") == f"v{versions.MINIKUBE_KUBERNETES}"

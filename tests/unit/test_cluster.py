@@ -197,7 +197,10 @@ def test_long_names_with_the_same_start_have_different_accounts():
         ({"cpus": 1}, [("cpus", "schema/greater-than-equal")]),
         ({"memory_mb": 1024}, [("memory_mb", "schema/greater-than-equal")]),
         ({"name": "My Cluster"}, [("name", "minikube/profile")]),
+        ({"name": "d"}, [("name", "minikube/profile")]),
+        ({"name": "dev-m02"}, [("name", "minikube/profile")]),  # the second node of a profile dev
         ({"kubernetes_version": "1.30"}, [("kubernetes_version", "minikube/kubernetes-version")]),
+        ({"kubernetes_version": "v1.30.01"}, [("kubernetes_version", "minikube/kubernetes-version")]),
         ({"highly_available": True, "nodes": 2}, [("nodes", "minikube/highly-available")]),
         ({"addons": ["registry", "registry"]}, [("addons[1]", "minikube/addon-twice")]),
         ({"addons": ["a; rm -rf /"]}, [("addons[0]", "minikube/addon")]),

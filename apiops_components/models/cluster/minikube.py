@@ -9,20 +9,31 @@ from pydantic import Field
 from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import Bool, CheckedModel, Duration, Integer, fault, matching
-from apiops_components.versions import KUBERNETES
+from apiops_components.versions import MINIKUBE_KUBERNETES
 
 __all__ = ["MinikubeSpec", "Profile"]
 
 Profile = Annotated[
     str,
     matching(
-        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", 40, "minikube/profile", "a profile (lower-case letters, digits and '-')"
+        r"(?!.*-m\d\d+$)[a-z0-9][-a-z0-9]*[a-z0-9]",
+        40,
+        "minikube/profile",
+        "a profile (lower-case letters, digits and '-', two or more, not ending as a node does, in -m02)",
     ),
 ]
-"""Name of a minikube profile; drivers make host names of it and add to it, hence the 40 characters."""
+"""Name of a minikube profile; drivers make host names of it and add to it, hence the 40 characters. ``dev-m02`` is the
+second node of a profile ``dev``: deleting a profile of that name would take the node away."""
 
+_NUMBER = r"(0|[1-9]\d*)"
 _KubernetesVersion = Annotated[
-    str, matching(r"v\d+\.\d+(\.\d+)?", 20, "minikube/kubernetes-version", "a version such as v1.30 or v1.30.1")
+    str,
+    matching(
+        rf"v{_NUMBER}\.{_NUMBER}(\.{_NUMBER})?",
+        20,
+        "minikube/kubernetes-version",
+        "a version such as v1.30.1 or v1.30",
+    ),
 ]
 _Addon = Annotated[str, matching(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", 63, "minikube/addon", "the name of an addon")]
 
@@ -52,8 +63,9 @@ class MinikubeSpec(CheckedModel):
     """Memory of each node in MiB; minikube refuses less than 1800. Change: replaced."""
     disk_gb: Annotated[Integer, Field(ge=2)] = 40
     """Disk of each node in GiB. Change: replaced."""
-    kubernetes_version: _KubernetesVersion = f"v{KUBERNETES}"
-    """The newest patch that minikube knows where the patch is left out. Upwards only: minikube refuses a downgrade."""
+    kubernetes_version: _KubernetesVersion = f"v{MINIKUBE_KUBERNETES}"
+    """Without a patch it is the newest that minikube knows, which is an alpha where minikube is older than that minor
+    version. Upwards only: minikube refuses a downgrade."""
     container_runtime: Literal["containerd", "cri-o", "docker"] = "containerd"
     """What runs the containers; GKE's by default. Change: replaced."""
     cni: Literal["auto", "bridge", "calico", "cilium", "flannel", "kindnet"] = "calico"
