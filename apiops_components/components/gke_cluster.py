@@ -176,12 +176,13 @@ def pool_args(
 ) -> container.NodePoolArgs:
     """All settings of a node pool."""
     zones = len(spec.zones) or 3  # GKE takes three of a region
+    first = max(1, min(-(-pool.min_nodes // zones), pool.max_nodes // zones))
     return container.NodePoolArgs(
         name=name,
         project=spec.project,
         location=spec.region,
         cluster=cluster,
-        initial_node_count=-(-pool.min_nodes // zones),
+        initial_node_count=first,  # in each zone
         autoscaling=container.NodePoolAutoscalingArgs(
             total_min_node_count=pool.min_nodes, total_max_node_count=pool.max_nodes, location_policy="BALANCED"
         ),

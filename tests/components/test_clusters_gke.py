@@ -582,10 +582,48 @@ def test_every_resource_names_its_project_so_that_no_default_decides():
     assert without == {"gcp:kms/cryptoKey:CryptoKey", "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"}
 
 
-def test_a_broken_spec_registers_nothing_and_names_the_component():
-    with pytest.raises(InvalidInput) as caught:
-        recorded(region="europe-west1-b", authorized_networks=[])
-    assert [(p.document, p.path, p.code) for p in caught.value.problems] == [
-        ("GkeCluster prod", "region", "gke/region"),
-        ("GkeCluster prod", "authorized_networks", "gke/unreachable"),
-    ]
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param(
+            {**AUTOPILOT, "node_pool": {}, "more_node_pools": {"big": {}}},
+            [("node_pool", "schema/unknown-field"), ("more_node_pools", "schema/unknown-field")],
+            id="Autopilot with node pools",
+        ),
+        pytest.param(
+            {**SPEC, "authorized_networks": [{"name": "office", "cidr": "203.0.113.0/24"}]},
+            [("authorized_networks[0].cidr", "gke/authorized-network")],
+            id="a private endpoint with a public range",
+        ),
+        pytest.param(
+            {**SPEC, "network": {"pods_cidr": "10.0.0.0/14"}},
+            [("network.pods_cidr", "gke/range-overlap")],
+            id="overlapping ranges",
+        ),
+        pytest.param({**SPEC, "name": "a" * 41}, [("name", "gke/name")], id="a name too long"),
+        pytest.param(
+            {key: value for key, value in SPEC.items() if key != "project"},
+            [("project", "schema/required")],
+            id="no project",
+        ),
+        pytest.param(
+            {**SPEC, "region": "europe-west1-b", "authorized_networks": [], "binary_authorization": False},
+            [
+                ("region", "gke/region"),
+                ("authorized_networks", "gke/unreachable"),
+                ("binary_authorization", "gke/binary-authorization"),
+            ],
+            id="several at once",
+        ),
+    ],
+)
+def test_a_broken_spec_registers_nothing_and_names_the_component(spec, expected):
+    caught = []
+
+    def program():
+        with pytest.raises(InvalidInput) as error:
+            GkeCluster("prod", spec)
+        caught.extend(error.value.problems)
+
+    assert record(program).resources == ()
+    assert [(p.document, p.path, p.code) for p in caught] == [("GkeCluster prod", *place) for place in expected]

@@ -195,7 +195,7 @@ COMMON = {
     "login": [({"login": "application-default"}, login, ["--use_application_default_credentials"])],
     "release_channel": in_cluster(
         "releaseChannel/channel",
-        ({"release_channel": "rapid"}, "RAPID"),
+        ({"release_channel": "rapid", **without("release-channel")}, "RAPID"),
         ({"release_channel": "stable"}, "STABLE"),
         ({"release_channel": "extended"}, "EXTENDED"),
     ),
@@ -336,7 +336,7 @@ POOLS = {
     "machine_type": in_pool("nodeConfig/machineType", ({"machine_type": "n2-standard-8"}, "n2-standard-8")),
     "min_nodes": [
         *in_pool("autoscaling/totalMinNodeCount", ({"min_nodes": 4}, 4)),
-        *in_pool("initialNodeCount", ({"min_nodes": 4}, 2)),
+        *in_pool("initialNodeCount", ({"min_nodes": 4}, 2), ({"min_nodes": 7, "max_nodes": 8}, 2)),
     ],
     "max_nodes": in_pool("autoscaling/totalMaxNodeCount", ({"max_nodes": 12}, 12)),
     "disk_gb": in_pool("nodeConfig/diskSizeGb", ({"disk_gb": 50}, 50)),

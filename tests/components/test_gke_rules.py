@@ -30,6 +30,7 @@ STANDARD = {
     # What is advised and has no default, for no value could be guessed.
     "rbac_groups_domain": "acme.example",
     "secret_manager": True,
+    "image_policy": {"allowed": ["quay.io/argoproj/*"]},
     "node_pool": {"boot_disk_key": KEY},
     "more_node_pools": {"batch": {"boot_disk_key": KEY}},
     "auto_provisioning": {"max_cpus": 64, "max_memory_gb": 256},
@@ -42,6 +43,7 @@ AUTOPILOT = {
 ACCOUNT = "acme-prod-nodes@acme-prod.iam.gserviceaccount.com"
 PLACES = {
     "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": "reader",
+    "gcp:binaryauthorization/policy:Policy": "images",
     "gcp:compute/subnetwork:Subnetwork": "subnet",
     "gcp:container/cluster:Cluster": "cluster",
     "gcp:container/nodePool:NodePool": "pool",
@@ -129,6 +131,12 @@ def nodes_have_an_account_of_their_own(found):
     return set(accounts) == {ACCOUNT} and found["grant"]["role"] == "roles/container.defaultNodeServiceAccount"
 
 
+def only_trusted_images_run(found):
+    rule = at(found.get("images"), "defaultAdmissionRule") or {}
+    enforced = rule.get("enforcementMode") == "ENFORCED_BLOCK_AND_AUDIT_LOG"
+    return enforced and rule.get("evaluationMode") in ("ALWAYS_DENY", "REQUIRE_ATTESTATION")
+
+
 def flows_are_logged(found):
     inside = at(found["cluster"], "enableIntranodeVisibility") or at(found["cluster"], "enableAutopilot")
     return bool(inside) and (at(found["subnet"], "logConfig.flowSampling") or 0) > 0
@@ -202,16 +210,17 @@ RULES = {
         network_policies_are_enforced, (("cluster", "datapathProvider", "LEGACY_DATAPATH"),), standard=True
     ),
     "CIS-1.6:4.4.2": Rule(cluster("secretManagerConfig.enabled", is_=True), ({"secret_manager": False},)),
-    "CIS-1.6:5.1.1": Rule(
-        lambda found: (
-            at(found["cluster"], "securityPostureConfig.vulnerabilityMode")
-            in ("VULNERABILITY_BASIC", "VULNERABILITY_ENTERPRISE")
-        ),
-        (relaxed("vulnerability-scan", vulnerability_scan="disabled"),),
-    ),
     "CIS-1.6:5.1.3": Rule(
         lambda found: found["reader"]["role"] == "roles/artifactregistry.reader",
         (("reader", "role", "roles/artifactregistry.repoAdmin"),),
+    ),
+    "CIS-1.6:5.1.4": Rule(
+        only_trusted_images_run,
+        (
+            {"image_policy": None},
+            relaxed("binary-authorization", image_policy={"allowed": ["quay.io/argoproj/*"], "dry_run": True}),
+            ("images", "defaultAdmissionRule.evaluationMode", "ALWAYS_ALLOW"),
+        ),
     ),
     "CIS-1.6:5.2.1": Rule(
         nodes_have_an_account_of_their_own,
@@ -260,8 +269,12 @@ RULES = {
         standard=True,
     ),
     "CIS-1.6:5.5.4": Rule(
-        lambda found: at(found["cluster"], "releaseChannel.channel") in ("RAPID", "REGULAR", "STABLE", "EXTENDED"),
-        (("cluster", "releaseChannel.channel", "UNSPECIFIED"), ("cluster", "releaseChannel", GONE)),
+        lambda found: at(found["cluster"], "releaseChannel.channel") in ("REGULAR", "STABLE", "EXTENDED"),
+        (
+            relaxed("release-channel", release_channel="rapid"),
+            ("cluster", "releaseChannel.channel", "UNSPECIFIED"),
+            ("cluster", "releaseChannel", GONE),
+        ),
     ),
     "CIS-1.6:5.5.5": Rule(
         cluster("enableShieldedNodes", is_=True), (("cluster", "enableShieldedNodes", False),), standard=True
@@ -343,11 +356,18 @@ RULES = {
     "CIS-1.6:5.10.2": Rule(cluster("enableKubernetesAlpha", is_=False), (("cluster", "enableKubernetesAlpha", True),)),
     "CIS-1.6:5.10.4": Rule(
         cluster("binaryAuthorization.evaluationMode", is_="PROJECT_SINGLETON_POLICY_ENFORCE"),
-        (relaxed("binary-authorization", binary_authorization=False),),
+        (relaxed("binary-authorization", binary_authorization=False, image_policy=None),),
     ),
     "CIS-1.6:5.10.5": Rule(
-        lambda found: at(found["cluster"], "securityPostureConfig.mode") in ("BASIC", "ENTERPRISE"),
-        (relaxed("security-posture", security_posture="disabled"),),
+        lambda found: (
+            at(found["cluster"], "securityPostureConfig.mode") in ("BASIC", "ENTERPRISE")
+            and at(found["cluster"], "securityPostureConfig.vulnerabilityMode")
+            in ("VULNERABILITY_BASIC", "VULNERABILITY_ENTERPRISE")
+        ),
+        (
+            relaxed("security-posture", security_posture="disabled"),
+            relaxed("vulnerability-scan", vulnerability_scan="disabled"),
+        ),
     ),
 }
 # What only Standard has, beside what both kinds have.

@@ -29,6 +29,8 @@ RELAXED = {
     "groups": {"rbac_groups_domain": None},
     "boot-disk-key": {"node_pool": {"boot_disk_key": None}},
     "external-secrets": {"secret_manager": False},
+    "image-policy": {"image_policy": None},
+    "release-channel": {"release_channel": "rapid"},
     "deletion-protection": {"deletion_protection": False},
 }
 
@@ -70,18 +72,39 @@ def test_an_exemption_that_nothing_needs_is_refused_as_is_one_given_twice():
     assert [(path, code) for path, code, _ in found(twice)] == [("exemptions[1].rule", "gke/exemption")]
 
 
+@pytest.fixture
+def project(tmp_path):
+    """Writes the settings of a cluster, and says where."""
+
+    def write(cluster):
+        settings = {"owner": "platform@example.com", "cluster": {"kind": "gke", **SPEC, **cluster}}
+        (tmp_path / "config").mkdir(exist_ok=True)
+        (tmp_path / "Pulumi.yaml").write_text("name: platform\nruntime: python\nstackConfigDir: config\n")
+        file = tmp_path / "config" / "Pulumi.prod.yaml"
+        file.write_text(json.dumps({"config": {"apiops:environment": settings}}))
+        return "--project", str(tmp_path), "--env", "prod"
+
+    return write
+
+
 @pytest.mark.parametrize("control", [c for c in CONTROLS if c.required], ids=lambda control: control.rule)
-def test_a_flipped_setting_is_refused_by_the_command_with_its_path_and_the_way_out(control, tmp_path, capsys):
-    cluster = {"kind": "gke", **SPEC, **RELAXED[control.rule]}
-    settings = {"owner": "platform@example.com", "cluster": cluster}
-    (tmp_path / "config").mkdir()
-    (tmp_path / "Pulumi.yaml").write_text("name: platform\nruntime: python\nstackConfigDir: config\n")
-    file = tmp_path / "config" / "Pulumi.prod.yaml"
-    file.write_text(json.dumps({"config": {"apiops:environment": settings}}))
-    code, _, err = run_all(capsys, "--project", str(tmp_path), "--env", "prod")
+def test_a_flipped_setting_is_refused_by_the_command_and_reported_with_its_reason(control, project, capsys):
+    code, _, err = run_all(capsys, *project(RELAXED[control.rule]))
     assert code == 1
     assert f"cluster.{control.setting}: breaks {', '.join(control.ids)}" in err
     assert f"exemptions: [{{rule: {control.rule}, reason: …}}]" in err
+
+    reason = {"rule": control.rule, "reason": "Agreed with security in May."}
+    place = project({**RELAXED[control.rule], "exemptions": [reason]})
+    code, out = run(capsys, *place)
+    (line,) = [number for number, line in enumerate(out.splitlines()) if line.startswith("exempted ")]
+    shown = out.splitlines()[line : line + 2]
+    assert code == 0
+    assert shown[0].startswith(f"exempted {control.setting} = ")
+    assert shown[1] == "         reason: Agreed with security in May."
+    report = json.loads(run(capsys, *place, "--format", "json")[1])
+    (row,) = [row for row in report["settings"] if row["status"] == "exempted"]
+    assert (row["setting"], row["ids"], row["reason"]) == (control.setting, list(control.ids), reason["reason"])
 
 
 def test_each_pool_that_breaks_a_rule_is_named():
@@ -104,7 +127,12 @@ def test_a_policy_of_images_that_only_logs_keeps_no_rule():
 
 def test_the_report_has_every_rule():
     key = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    advised = {"rbac_groups_domain": "acme.example", "secret_manager": True, "node_pool": {"boot_disk_key": key}}
+    advised = {
+        "rbac_groups_domain": "acme.example",
+        "secret_manager": True,
+        "node_pool": {"boot_disk_key": key},
+        "image_policy": {"allowed": ["quay.io/argoproj/*"]},
+    }
     rows = hardening(GkeSpec.model_validate({**SPEC, **advised}))
     assert {row.status for row in rows} == {"kept", "fixed"}
     assert len(rows) == len(CONTROLS) + len(CHOSEN) + len([fixed for fixed in FIXED if fixed.on != "autopilot"])
@@ -264,7 +292,7 @@ def test_the_command_prints_the_report(capsys):
     assert code == 0
     assert "kept     private_endpoint = true  [CIS-1.6:5.6.4, CIS-2.0:5.6.4]\n" in out
     assert "open     deletion_protection = false" in out
-    assert out.splitlines()[-1] == "staging: 11 kept, 38 fixed, 0 exempted, 4 open"
+    assert out.splitlines()[-1] == "staging: 11 kept, 38 fixed, 0 exempted, 5 open"
     assert 'kept     authorized_networks = [{"name": "company", "cidr": "10.200.0.0/16"}]' in out
 
 

@@ -99,7 +99,8 @@ class GkeCommon(CheckedModel):
     """Whose credentials `gke-gcloud-auth-plugin` takes: those of ``gcloud auth login``, or Google's application default
     credentials, which a pipeline with workload identity federation has."""
     release_channel: Literal["rapid", "regular", "stable", "extended"] = "regular"
-    """Which upgrades arrive (CIS-1.6:5.5.4, CKV_GCP_70); regular is what most clusters have proven."""
+    """Which upgrades arrive (CIS-1.6:5.5.4, CKV_GCP_70); regular is what most clusters have proven. ``rapid`` has what
+    few have run, and needs an exemption."""
     accelerated_patches: Bool = False
     """Take security patches of the channel as soon as there are any, instead of when Google rolls them out."""
     maintenance: MaintenanceWindow = Field(default_factory=MaintenanceWindow)
@@ -123,13 +124,14 @@ class GkeCommon(CheckedModel):
     binary_authorization: Bool = True
     """Images must pass the project's Binary Authorization policy (CIS-1.6:5.10.4, CKV_GCP_66)."""
     image_policy: ImagePolicy | None = None
-    """That policy. By default it is said elsewhere; a project where nobody did so lets every image in."""
+    """That policy (CIS-1.6:5.1.4). By default it is said elsewhere; a project where nobody did so lets every image
+    in."""
     workload_identities: tuple[WorkloadIdentity, ...] = ()
     """Which pods act as which service account of Google Cloud; by default none does."""
     security_posture: Literal["disabled", "basic", "enterprise"] = "basic"
     """Audit of workload configuration (CIS-1.6:5.10.5); basic costs nothing."""
     vulnerability_scan: Literal["disabled", "basic", "enterprise"] = "basic"
-    """Scan of running images (CIS-1.6:5.1.1)."""
+    """Scan of running images (CIS-1.6:5.10.5)."""
     encrypt_between_nodes: Bool = False
     """WireGuard between nodes; off, as Google encrypts its own network already. On where a regulation asks for it."""
     fqdn_network_policies: Bool = False
@@ -199,7 +201,7 @@ class GkeCommon(CheckedModel):
     def _image_faults(self) -> Iterator[InitErrorDetails]:
         if self.image_policy is not None and not self.binary_authorization:
             message = "no image is asked for: binary_authorization is off"
-            yield fault("gke/image-policy", message, "binary_authorization: true", ["image_policy"])
+            yield fault("gke/image-policy", message, "binary_authorization: true, or leave it out", ["image_policy"])
 
     def _identity_faults(self) -> Iterator[InitErrorDetails]:
         for position, identity in enumerate(self.workload_identities):

@@ -19,9 +19,11 @@ HardeningRule = Literal[
     "deletion-protection",
     "external-secrets",
     "groups",
+    "image-policy",
     "intranode-visibility",
     "metrics",
     "private-endpoint",
+    "release-channel",
     "secure-boot",
     "security-posture",
     "vulnerability-scan",
@@ -98,7 +100,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "vulnerability-scan",
-        ("CIS-1.6:5.1.1",),
+        ("CIS-1.6:5.10.5",),
         "vulnerability_scan",
         lambda _, value: value != "disabled",
         "vulnerability_scan: basic",
@@ -111,6 +113,21 @@ CONTROLS: tuple[Control, ...] = (
         "intranode_visibility: true",
     ),
     Control("secure-boot", ("CIS-1.6:5.5.7", "CKV_GCP_68"), "node_pool.secure_boot", _on, "secure_boot: true"),
+    Control(
+        "release-channel",
+        ("CIS-1.6:5.5.4", "CKV_GCP_70"),
+        "release_channel",
+        lambda _, value: value != "rapid",
+        "release_channel: regular or stable",
+    ),
+    Control(
+        "image-policy",
+        ("CIS-1.6:5.1.4",),
+        "image_policy",
+        lambda _, value: value is not None and not value.dry_run,
+        "image_policy: the registries that you trust; or exempt it where the project's policy is said elsewhere",
+        required=False,
+    ),
     Control("metrics", ("CIS-1.6:5.7.1",), "managed_prometheus", _on, "managed_prometheus: true", required=False),
     Control(
         "groups",
@@ -149,7 +166,6 @@ CONTROLS: tuple[Control, ...] = (
 
 CHOSEN: tuple[Chosen, ...] = (
     Chosen("authorized_networks", ("CIS-1.6:5.6.3", "CKV_GCP_18", "CKV_GCP_20")),
-    Chosen("release_channel", ("CIS-1.6:5.5.4", "CKV_GCP_70")),
     Chosen("image_repositories", ("CIS-1.6:5.1.3", "CKV_GCP_101")),
     Chosen("network.flow_log_sampling", ("CIS-1.6:5.6.1", "CKV_GCP_26"), own="existing_network"),
 )
