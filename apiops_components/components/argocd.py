@@ -30,7 +30,7 @@ class ArgoCD(Component):
         secrets: Secrets | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Registers the Namespace, the Secrets of log-in and repositories, then the release.
+        """Registers the Namespace, Secrets and the network policy of Redis, then the release.
 
         Args:
             name: Unique in the stack.
@@ -45,9 +45,9 @@ class ArgoCD(Component):
         spec = spec_of(ArgoCDSpec, spec, f"ArgoCD {name}")
         super().__init__(name, opts)
         one_a_cluster(self, "definitions and cluster roles have the same names in every install")
-        namespace, *credentials = argocd_objects(spec)
+        namespace, *others = argocd_objects(spec)
         (home,) = register(self, [namespace])
-        before = register(self, credentials, secrets=secrets, depends_on=[home])
+        before = register(self, others, secrets=secrets, depends_on=[home])
         release(
             self,
             "release",

@@ -14,6 +14,7 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.argo_application import ApplicationSpec
 from apiops_components.models.argo_project import AppProjectSpec, GroupKind, SyncWindow
+from apiops_components.models.argo_rbac import Rbac, RbacBinding, RbacGrant
 from apiops_components.models.argo_repository import Repository, repository_faults
 from apiops_components.models.base import (
     Bool,
@@ -46,7 +47,6 @@ __all__ = [
 ]
 
 _CHART = {"name": "argo-cd", "version": ARGOCD_CHART, "repository": "https://argoproj.github.io/argo-helm"}
-_ACTIONS = ("get", "create", "update", "delete", "sync", "override", "action", "invoke", "*")
 _SECRET_KEYS = re.compile(r"(?i)password|token|secret|private_?key|serviceaccountkey|clientcertkey")
 _HA_NODES = 3
 
@@ -75,70 +75,6 @@ def _folder(path: str) -> str:
 
 Folder = Annotated[str, AfterValidator(_folder)]
 """A folder in a repository, relative to its root."""
-
-PolicyText = Annotated[str, Field(pattern=r"^[^,\s\"]+$")]
-"""A part of a policy line: no comma, quote or white space."""
-
-
-class RbacGrant(Model):
-    """One thing that a role may do in Argo CD."""
-
-    role: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    """Name of the role, without ``role:``."""
-    resource: Literal[
-        "accounts",
-        "applications",
-        "applicationsets",
-        "certificates",
-        "clusters",
-        "exec",
-        "extensions",
-        "gpgkeys",
-        "logs",
-        "projects",
-        "repositories",
-        "write-repositories",
-    ]
-    """What kind of thing."""
-    action: PolicyText = "get"
-    """``get``, ``create``, ``update``, ``delete``, ``sync``, ``override``, ``invoke``, ``*``, or
-    ``action/<group>/<kind>/<name>``."""
-    object: PolicyText = "*/*"
-    """Which ones: ``<project>/<application>`` for applications; ``*`` matches any text."""
-    effect: Literal["allow", "deny"] = "allow"
-    """A denial wins over every permission."""
-
-
-class RbacBinding(Model):
-    """Who has a role."""
-
-    group: Annotated[str, Field(min_length=1, pattern=r'^[^"\r\n\t]+$')]
-    """Group of the identity provider, or a local account."""
-    role: Text
-    """A role of `RbacGrant`, or Argo CD's own ``readonly`` and ``admin``."""
-
-
-class Rbac(CheckedModel):
-    """Who may do what in Argo CD, beside what each team's project grants."""
-
-    default_role: Literal["", "readonly"] = ""
-    """What everybody who is logged in may do. Nothing, because a permission given here cannot be denied to anyone."""
-    grants: tuple[RbacGrant, ...] = ()
-    """What roles may do."""
-    bindings: tuple[RbacBinding, ...] = ()
-    """Who has them."""
-
-    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        for index, grant in enumerate(self.grants):
-            if grant.action not in _ACTIONS and not re.match(r"(action|update|delete)/.+", grant.action):
-                message = f"Argo CD knows no action {grant.action!r}"
-                hint = f"one of {', '.join(_ACTIONS)}, or action/<group>/<kind>/<name>"
-                yield fault("argocd/rbac-action", message, hint, ["grants", index, "action"])
-        known = {grant.role for grant in self.grants} | {"readonly", "admin"}
-        for index, binding in enumerate(self.bindings):
-            if binding.role not in known:
-                message = f"no grant makes a role {binding.role!r}; there are {', '.join(sorted(known))}"
-                yield fault("argocd/rbac-role", message, "", ["bindings", index, "role"])
 
 
 class Sso(Model):

@@ -7,6 +7,14 @@ from typing import Any
 from apiops_components.documents import dump
 from apiops_components.models.argocd import ArgoCDSpec, GitOpsSpec, Rbac, Sso
 from apiops_components.models.secret import SecretSlot
+from apiops_components.render.argo_profile import (
+    highly_available,
+    probed,
+    redis_policy,
+    resources,
+    restricted,
+    small,
+)
 from apiops_components.render.argo_repository import repository_object
 from apiops_components.render.installs import PART_OF, merged, namespace
 
@@ -34,7 +42,6 @@ SSO_SECRET = "argocd-sso"  # noqa: S105  (a name)
 """Name of the Secret with what Argo CD shows to the provider of log-ins."""
 
 _API = "argoproj.io/v1alpha1"
-_RESTRICTED = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
             "networkPolicy": {"create": True, "defaultDenyIngress": True},
             "logging": {"format": "json"},
             # Containers of the chart are as restricted already; this holds for those that `chart.values` add.
-            "securityContext": dict(_RESTRICTED),
+            "securityContext": restricted(),
         },
         "configs": {
             "cm": {"admin.enabled": spec.admin, "exec.enabled": False, **_sso(spec.sso)},
@@ -60,13 +67,13 @@ def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
         "notifications": {"enabled": False},
         # It runs the tools of others on what teams wrote, and asks the API server for nothing.
         "repoServer": {"automountServiceAccountToken": False},
-        "redisSecretInit": {"resources": _resources("20m", "128Mi"), "securityContext": dict(_RESTRICTED)},
-        "applicationSet": _probed(),
+        "redisSecretInit": {"resources": resources("20m", "128Mi", "128Mi"), "securityContext": restricted()},
+        "applicationSet": probed(),
     }
     if spec.domain is not None:
         values["global"]["domain"] = spec.domain
         values["configs"]["params"]["server.insecure"] = True
-    return merged(merged(values, _highly_available() if spec.profile == "ha" else _small()), spec.chart.values)
+    return merged(merged(values, highly_available() if spec.profile == "ha" else small()), spec.chart.values)
 
 
 def _sso(sso: Sso | None) -> dict[str, str]:
@@ -80,75 +87,6 @@ def _sso(sso: Sso | None) -> dict[str, str]:
         "requestedScopes": list(sso.scopes),
     }
     return {"oidc.config": dump(config)}
-
-
-def _small() -> dict[str, Any]:
-    return {
-        "controller": {"resources": _resources("100m", "512Mi")},
-        "server": {"resources": _resources("50m", "128Mi")},
-        "repoServer": {"resources": _resources("50m", "256Mi")},
-        "applicationSet": {"resources": _resources("20m", "128Mi")},
-        "redis": {"resources": _resources("20m", "64Mi"), "automountServiceAccountToken": False, **_probed()},
-    }
-
-
-def _highly_available() -> dict[str, Any]:
-    zones = {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
-    return {
-        "global": {"topologySpreadConstraints": [zones]},
-        # More controllers would only share out clusters, and there is one.
-        "controller": {"replicas": 1, "resources": _resources("500m", "2Gi")},
-        "server": {"autoscaling": _scaling(), "pdb": _budget(), "resources": _resources("100m", "256Mi")},
-        "repoServer": {"autoscaling": _scaling(), "pdb": _budget(), "resources": _resources("250m", "1Gi")},
-        "applicationSet": {"replicas": 2, "pdb": _budget(), "resources": _resources("50m", "256Mi")},
-        "redis-ha": {
-            "enabled": True,
-            "podDisruptionBudget": {"maxUnavailable": 1},
-            "redis": {"resources": _resources("100m", "256Mi")},
-            "sentinel": {"resources": _resources("50m", "64Mi")},
-            "haproxy": {
-                "podDisruptionBudget": {"maxUnavailable": 1},
-                "resources": _resources("50m", "128Mi"),
-                "networkPolicy": _haproxy_policy(),
-            },
-            # This chart inside the chart does not know of the default that denies all ingress, so it needs its own.
-            "networkPolicy": {"enabled": True},
-        },
-    }
-
-
-def _probed() -> dict[str, Any]:
-    """Switches on probes that the chart knows and leaves off: without them a pod that hangs stays."""
-    return {"livenessProbe": {"enabled": True}, "readinessProbe": {"enabled": True}}
-
-
-def _budget() -> dict[str, Any]:
-    return {"enabled": True, "maxUnavailable": 1}
-
-
-def _scaling() -> dict[str, Any]:
-    return {"enabled": True, "minReplicas": 2, "maxReplicas": 5}
-
-
-def _haproxy_policy() -> dict[str, Any]:
-    clients = ("argocd-server", "argocd-repo-server", "argocd-application-controller")
-    return {
-        "enabled": True,
-        "ingressRules": [
-            {"selectors": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": name}}} for name in clients]}
-        ],
-        # Clouds and node-local caches answer DNS on link-local addresses, which no namespace selector matches.
-        "egressRules": [
-            {
-                "selectors": [{"ipBlock": {"cidr": "169.254.0.0/16"}}],
-                "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
-            }
-        ],
-    }
-
-
-def _resources(cpu: str, memory: str) -> dict[str, Any]:
-    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
 
 
 def policy_csv(rbac: Rbac) -> str:
@@ -170,7 +108,7 @@ def _role(name: str) -> str:
 
 
 def argocd_objects(spec: ArgoCDSpec) -> list[dict[str, Any]]:
-    """The Namespace, then the Secrets of log-in and repositories."""
+    """The Namespace, then the Secrets of log-in and repositories, and the network policy of Redis."""
     objects = [namespace(spec.namespace, enforce="restricted")]
     if spec.sso is not None:
         objects.append(
@@ -187,7 +125,8 @@ def argocd_objects(spec: ArgoCDSpec) -> list[dict[str, Any]]:
                 "stringData": {"clientSecret": SecretSlot(spec.sso.client_secret)},
             }
         )
-    return objects + [repository_object(repository, spec.namespace) for repository in spec.repositories]
+    objects += [repository_object(repository, spec.namespace) for repository in spec.repositories]
+    return [*objects, redis_policy(spec.profile, spec.namespace)]
 
 
 def gitops_objects(spec: GitOpsSpec) -> list[dict[str, Any]]:

@@ -16,15 +16,16 @@ from apiops_components.testing.pulumi import record
 SMALL = {"profile": "small"}
 
 
-def test_a_namespace_then_the_release():
+def test_a_namespace_then_the_policy_of_redis_then_the_release():
     recording = record(lambda: ArgoCD("argocd", SMALL))
     component = recording.one("apiops:index:ArgoCD", "argocd")
-    namespace, release = recording.children(component)
+    namespace, policy, release = recording.children(component)
 
     assert (namespace.name, release.name) == ("argocd-namespace-argocd", "argocd-release")
-    assert release.dependencies == (namespace.urn,)
+    assert policy.name == "argocd-networkpolicy-argocd-redis-egress"
+    assert set(release.dependencies) == {namespace.urn, policy.urn}
     assert component.outputs == {"namespace": "argocd"}
-    assert len(recording.resources) == 3
+    assert len(recording.resources) == 4
 
 
 def test_the_release_is_exact_waits_and_never_uninstalls_itself():

@@ -27,6 +27,20 @@ RETAINED = {
 }
 """The definitions that stay when the stack goes, by name."""
 SECRETS = {"ngrok-api-key": "key-one", "ngrok-authtoken": "token-one", "argocd-sso": "sso-one", "git": "git-one"}
+UPDATED_ARGOCD = {"argocd-release": "update"}
+DOMAIN = {"domain": "argocd.example.com"}
+SSO = {"issuer": "https://id.example.com", "client_id": "argocd", "client_secret": "argocd-sso"}
+REPOSITORY = {"kind": "basic", "url": "https://git.example.com/apis.git", "username": "argocd", "password": "git"}
+ARGOCD_CHANGES = [
+    (DOMAIN, UPDATED_ARGOCD),
+    ({**DOMAIN, "sso": SSO}, {"argocd-release": "update", "argocd-secret-argocd-sso": "create"}),
+    ({**DOMAIN, "sso": SSO, "admin_enabled": True}, {"argocd-release": "update", "argocd-secret-argocd-sso": "create"}),
+    ({"repositories": [REPOSITORY]}, {"argocd-secret-repository-2ed35fb42b": "create"}),
+    ({"rbac": {"default_role": "readonly"}}, UPDATED_ARGOCD),
+    ({"chart": {"values": {"configs": {"cm": {"timeout.reconciliation": "600s"}}}}}, UPDATED_ARGOCD),
+    ({"timeout": "6m"}, UPDATED_ARGOCD),
+]
+"""Each setting of Argo CD that can change in a cluster that is in use, and what the engine then does."""
 _UNSTABLE = ("events", "events.events.k8s.io", "leases.coordination.k8s.io", "apiservices.apiregistration.k8s.io")
 
 

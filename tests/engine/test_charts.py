@@ -18,14 +18,22 @@ from apiops_components import versions
 from apiops_components.models.argocd import ArgoCDSpec
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.render.argocd import RELEASE as ARGOCD
-from apiops_components.render.argocd import argocd_values
+from apiops_components.render.argocd import argocd_objects, argocd_values
 from apiops_components.render.operator import CREDENTIALS, operator_objects, operator_values
 from apiops_components.render.operator import RELEASE as NGROK
 
 pytestmark = pytest.mark.engine
 
-FREE = {("configs", "params")}
-"""Mappings whose keys the chart's own values do not list."""
+FREE = {
+    ("configs", "params"),
+    ("securityContext",),
+    ("containerSecurityContext",),
+    ("haproxy", "securityContext"),
+    ("haproxy", "containerSecurityContext"),
+    ("haproxy", "deploymentStrategy"),
+}
+"""Mappings whose keys the chart's own values do not list; those beside ``params`` go into the pod as they are, where
+the API server knows each key."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 EVERYTHING_ALLOWED_IN_A_RESTRICTED_POD = {
     "configMap",
@@ -55,7 +63,7 @@ def template(charts, tmp_path_factory):
         file = tmp_path_factory.mktemp("values") / "values.json"
         file.write_text(json.dumps(values))
         command = ["helm", "template", release, str(charts / chart), "--namespace", release, "--values", str(file)]
-        command += ["--kube-version", f"{versions.KUBERNETES}.0", "--include-crds"]
+        command += ["--kube-version", f"{versions.KUBERNETES}.0", "--include-crds", "--skip-tests"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return [document for document in yaml.load_all(done.stdout, yaml.CSafeLoader) if document]
@@ -207,7 +215,7 @@ def test_argo_cd_s_settings_arrive(template):
     assert (settings["data"]["admin.enabled"], settings["data"]["exec.enabled"]) == ("true", "false")
     assert parameters["data"]["server.insecure"] == "true"
     assert rbac["data"]["policy.default"] == ""
-    assert rbac["data"]["policy.csv"] == 'p, role:dev, logs, get, */*, allow\ng, "a,b", role:dev\n'
+    assert rbac["data"]["policy.csv"] == 'p, role:dev, logs, get, *, allow\ng, "a,b", role:dev\n'
     definitions = of(documents, "CustomResourceDefinition")
     assert {item["metadata"]["annotations"]["helm.sh/resource-policy"] for item in definitions} == {"keep"}
     names = {item["metadata"]["name"] for item in documents}
@@ -246,9 +254,91 @@ def test_the_ha_profile_survives_the_loss_of_a_node(charts, template):
     scaled = {
         item["metadata"]["name"]: item["spec"]["minReplicas"] for item in of(documents, "HorizontalPodAutoscaler")
     }
-    (redis,) = of(documents, "StatefulSet", "argocd-redis-ha-server")
 
     assert scaled == {"argocd-repo-server": 2, "argocd-server": 2}
-    assert redis["spec"]["replicas"] == 3
     assert set(budgets.values()) == {1}
     assert len(budgets) == 5
+
+
+@pytest.fixture
+def redis(charts, template):
+    """The workloads of Redis: those who hold the data, and those who find the primary."""
+    needs_redis_ha(charts)
+    documents = template("argo-cd", ARGOCD, argocd("ha"))
+    return [
+        *of(documents, "StatefulSet", "argocd-redis-ha-server"),
+        *of(documents, "Deployment", "argocd-redis-ha-haproxy"),
+    ]
+
+
+def test_three_redis_run_on_three_nodes_in_as_many_zones_as_there_are(redis):
+    assert [workload["spec"]["replicas"] for workload in redis] == [3, 3]
+    for workload in redis:
+        labels = pod(workload)["metadata"]["labels"].items()
+        affinity = pod(workload)["spec"]["affinity"]["podAntiAffinity"]
+        (apart,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]
+        (spread,) = pod(workload)["spec"]["topologySpreadConstraints"]
+        assert apart["topologyKey"] == "kubernetes.io/hostname"
+        assert spread["topologyKey"] == "topology.kubernetes.io/zone"
+        assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+        for constraint in (apart, spread):
+            assert constraint["labelSelector"]["matchLabels"].items() <= labels
+
+
+def test_a_change_of_redis_rolls_out_where_there_are_no_more_than_three_nodes(redis):
+    servers, proxies = redis
+
+    # The next pod has a place only after one of the three has gone.
+    assert proxies["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert servers["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
+
+
+def test_redis_holds_nothing_that_is_missed_and_says_who_may_read(redis):
+    servers, proxies = redis
+
+    assert "volumeClaimTemplates" not in servers["spec"]
+    for workload in (servers, proxies):
+        spec = pod(workload)["spec"]
+        assert spec["automountServiceAccountToken"] is False
+        assert all("sizeLimit" in volume["emptyDir"] for volume in spec["volumes"] if "emptyDir" in volume)
+        given = {
+            (entry["name"], entry["valueFrom"]["secretKeyRef"]["name"])
+            for container in spec["containers"]
+            for entry in container["env"]
+            if "valueFrom" in entry
+        }
+        assert given == {("AUTH", "argocd-redis")}
+
+
+def test_every_container_says_what_it_needs_and_where_it_ends(charts, template):
+    needs_redis_ha(charts)
+    documents = template("argo-cd", ARGOCD, argocd("ha"))
+    missing = [
+        (item["metadata"]["name"], container["name"])
+        for item in documents
+        if item["kind"] in WORKLOADS
+        for container in pod(item)["spec"]["containers"] + pod(item)["spec"].get("initContainers", [])
+        if {"cpu", "memory"} - (container.get("resources") or {}).get("requests", {}).keys()
+        or container["resources"]["limits"].get("memory") != container["resources"]["requests"]["memory"]
+    ]
+
+    assert missing == []
+
+
+def test_redis_drops_what_is_old_before_its_memory_ends(template, redis):
+    (settings,) = of(template("argo-cd", ARGOCD, argocd("ha")), "ConfigMap", "argocd-redis-ha-configmap")
+    (server,) = [item for item in pod(redis[0])["spec"]["containers"] if item["name"] == "redis"]
+
+    assert server["resources"]["limits"]["memory"] == "512Mi"
+    assert {"maxmemory 384mb", "maxmemory-policy volatile-lru"} <= {
+        line.strip() for line in settings["data"]["redis.conf"].splitlines()
+    }
+
+
+def test_readers_of_metrics_are_let_in_to_the_port_that_has_them(redis):
+    _, proxies = redis
+    policy = argocd_objects(ArgoCDSpec())[-1]["spec"]
+    ports = {port["name"] for container in pod(proxies)["spec"]["containers"] for port in container["ports"]}
+
+    assert policy["podSelector"]["matchLabels"].items() <= pod(proxies)["metadata"]["labels"].items()
+    assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} <= ports

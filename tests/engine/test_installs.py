@@ -9,15 +9,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from installs_stack import NAME, RETAINED, installs
+from installs_stack import ARGOCD_CHANGES, NAME, RETAINED, installs
 
 pytestmark = pytest.mark.engine
 
 UPDATED_NGROK = {"ngrok-operator": "update"}
-UPDATED_ARGOCD = {"argocd-release": "update"}
-DOMAIN = {"domain": "argocd.example.com"}
-SSO = {"issuer": "https://id.example.com", "client_id": "argocd", "client_secret": "argocd-sso"}
-REPOSITORY = {"kind": "basic", "url": "https://git.example.com/apis.git", "username": "argocd", "password": "git"}
 
 # Each setting that can change in a cluster that is in use, and what the engine then does; never a replacement.
 NGROK = [
@@ -39,17 +35,8 @@ NGROK = [
         {"ngrok-operator": "update", "ngrok-poddisruptionbudget-ngrok-operator-agent": "delete"},
     ),
 ]
-ARGOCD = [
-    (DOMAIN, UPDATED_ARGOCD),
-    ({**DOMAIN, "sso": SSO}, {"argocd-release": "update", "argocd-secret-argocd-sso": "create"}),
-    ({**DOMAIN, "sso": SSO, "admin_enabled": True}, {"argocd-release": "update", "argocd-secret-argocd-sso": "create"}),
-    ({"repositories": [REPOSITORY]}, {"argocd-secret-repository-455a43138d": "create"}),
-    ({"rbac": {"default_role": "readonly"}}, UPDATED_ARGOCD),
-    ({"chart": {"values": {"configs": {"cm": {"timeout.reconciliation": "600s"}}}}}, UPDATED_ARGOCD),
-    ({"timeout": "6m"}, UPDATED_ARGOCD),
-]
 CHANGES = [({"ngrok": change}, steps) for change, steps in NGROK] + [
-    ({"argocd": change}, steps) for change, steps in ARGOCD
+    ({"argocd": change}, steps) for change, steps in ARGOCD_CHANGES
 ]
 
 

@@ -114,7 +114,7 @@ def test_log_in_is_configured_by_name_of_a_secret_and_switches_the_admin_off():
         "clientSecret": "$argocd-sso:clientSecret",
         "requestedScopes": ["openid", "profile", "email", "groups"],
     }
-    _, secret = argocd_objects(spec)
+    _, secret, _ = argocd_objects(spec)
     assert secret["metadata"]["name"] == "argocd-sso"
     assert secret["metadata"]["labels"] == {"app.kubernetes.io/part-of": "argocd"}
     assert secret["stringData"] == {"clientSecret": "<secret:argocd-oidc>"}

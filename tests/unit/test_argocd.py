@@ -25,8 +25,11 @@ def problems(model, data):
     return {problem.path: problem.code for problem in problems_of(caught.value, data)}
 
 
-def resources(cpu, memory):
-    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
+def resources(cpu, memory, **disk):
+    return {"requests": {"cpu": cpu, "memory": memory, **disk}, "limits": {"memory": memory, **disk}}
+
+
+DISK = {"ephemeral-storage": "128Mi"}
 
 
 RESTRICTED = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -52,8 +55,13 @@ def test_values_of_the_small_profile():
         "server": {"resources": resources("50m", "128Mi")},
         "repoServer": {"resources": resources("50m", "256Mi"), "automountServiceAccountToken": False},
         "applicationSet": {"resources": resources("20m", "128Mi"), **PROBED},
-        "redis": {"resources": resources("20m", "64Mi"), "automountServiceAccountToken": False, **PROBED},
-        "redisSecretInit": {"resources": resources("20m", "128Mi"), "securityContext": RESTRICTED},
+        "redis": {
+            "resources": resources("20m", "64Mi", **DISK),
+            "securityContext": {"runAsUser": 10001, "runAsGroup": 10001},
+            "automountServiceAccountToken": False,
+            **PROBED,
+        },
+        "redisSecretInit": {"resources": resources("20m", "128Mi", **DISK), "securityContext": RESTRICTED},
     }
 
 
@@ -81,6 +89,36 @@ def test_redis_is_reached_although_all_ingress_is_denied_by_default():
         "argocd-repo-server",
         "argocd-application-controller",
     ]
+
+
+def test_a_single_redis_asks_nobody():
+    _, policy = argocd_objects(ArgoCDSpec(profile="small"))
+
+    assert policy["metadata"]["name"] == "argocd-redis-egress"
+    assert policy["spec"] == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "argocd-redis"}},
+        "policyTypes": ["Egress"],
+        "egress": [],
+    }
+
+
+def test_a_reader_of_metrics_reaches_the_metrics_of_haproxy_and_not_redis():
+    _, policy = argocd_objects(ArgoCDSpec(namespace="delivery"))
+
+    assert policy == {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": "argocd-redis-ha-haproxy-metrics",
+            "namespace": "delivery",
+            "labels": {"app.kubernetes.io/part-of": "apiops"},
+        },
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "argocd-redis-ha-haproxy"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"namespaceSelector": {}}], "ports": [{"port": "metrics-port", "protocol": "TCP"}]}],
+        },
+    }
 
 
 def test_tls_ends_at_the_gateway_where_there_is_a_domain():
@@ -113,7 +151,7 @@ def test_two_renderings_are_equal_and_apart():
 
 
 def test_the_namespace_takes_only_restricted_pods():
-    (namespace,) = argocd_objects(ArgoCDSpec(namespace="delivery"))
+    namespace, _ = argocd_objects(ArgoCDSpec(namespace="delivery"))
 
     assert namespace["metadata"]["name"] == "delivery"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -133,10 +171,47 @@ def test_grants_and_bindings_become_lines_of_policy():
 
     assert policy_csv(rbac) == (
         "p, role:release, applications, sync, shop/*, allow\n"
-        "p, role:release, exec, create, */*, deny\n"
+        "p, role:release, exec, create, *, deny\n"
         'g, "cn=ops,dc=acme", role:release\n'
         "g, platform, role:admin\n"
     )
+
+
+def test_a_grant_that_argo_cd_never_asks_about_is_refused():
+    grants = [
+        ("logs", "sync", "shop/*"),
+        ("applications", "action", "shop/*"),
+        ("applications", "action/", "shop/*"),
+        ("applicationsets", "update/x", "shop/*"),
+        ("applications", "get", "shop"),
+        ("projects", "get", "*/*"),
+        ("accounts", "update", "*/*"),
+        # These it asks about.
+        ("applications", "action/apps/Deployment/restart", "shop/*"),
+        ("applications", "delete/*/Pod/*", "sho*"),
+        ("clusters", "get", "https://kubernetes.default.svc"),
+        ("extensions", "*", "metrics"),
+        ("logs", "get", "*"),
+    ]
+    found = problems(
+        Rbac,
+        {
+            "grants": [
+                {"role": "a", "resource": resource, "action": action, "object": name}
+                for resource, action, name in grants
+            ]
+        },
+    )
+
+    assert found == {
+        "grants[0].action": "argocd/rbac-action",
+        "grants[1].action": "argocd/rbac-action",
+        "grants[2].action": "argocd/rbac-action",
+        "grants[3].action": "argocd/rbac-action",
+        "grants[4].object": "argocd/rbac-object",
+        "grants[5].object": "argocd/rbac-object",
+        "grants[6].object": "argocd/rbac-object",
+    }
 
 
 def test_a_policy_line_cannot_be_smuggled_in():
