@@ -11,6 +11,7 @@ from apiops_components import documents
 from apiops_components.components import kubeconfig as reach
 from apiops_components.components._base import Component, spec_of
 from apiops_components.errors import InvalidInput, Problem
+from apiops_components.integrations.credentials import unusable
 from apiops_components.models.cluster import ExistingSpec
 from apiops_components.render.kubeconfig import minify, read, server
 
@@ -51,7 +52,8 @@ class ExistingCluster(Component):
             opts: Of the component.
 
         Raises:
-            InvalidInput: The spec breaks its model; the kubeconfig is missing, unreadable or lacks the context.
+            InvalidInput: The spec breaks its model; the kubeconfig is missing, unreadable or lacks the context; what
+                the context names is not there or cannot be used: files, a plugin, a certificate that has not ended.
         """
         spec = spec_of(ExistingSpec, spec, f"ExistingCluster {name}")
         config = _config(spec, kubeconfig, f"ExistingCluster {name}")
@@ -112,20 +114,20 @@ def _from_file(spec: ExistingSpec, where: str) -> dict[str, Any]:
             )
         ) from None
     try:
-        return minify(read(text, str(path)), spec.context, folder=str(path.parent), file=str(path))
+        return minify(read(text, str(path)), spec.context, folder=str(path.parent), file=str(path), check=unusable)
     except InvalidInput as error:
         raise InvalidInput(problem.at(document=where) for problem in error.problems) from None
 
 
 def _from_secret(text: str, spec: ExistingSpec, where: str) -> dict[str, Any]:
     try:
-        return minify(read(text), spec.context)
+        return minify(read(text), spec.context, check=unusable)
     except InvalidInput as error:
-        # Its message may quote the content, which is secret: only what is wrong is said, not with which words.
-        codes = ", ".join(problem.code for problem in error.problems)
+        # Its message may quote the content, which is secret: only where it is wrong is said, not with which words.
+        places = ", ".join(f"{problem.path} [{problem.code}]".lstrip() for problem in error.problems)
         raise InvalidInput(
             Problem(
-                f"the kubeconfig given as a secret cannot be used ({codes})",
+                f"the kubeconfig given as a secret cannot be used: {places}",
                 "kubeconfig_secret" if spec.kubeconfig_secret else "kubeconfig",
                 "kubeconfig/secret",
                 "try its content: kubectl --kubeconfig FILE config get-contexts",

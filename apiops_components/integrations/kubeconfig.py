@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import subprocess
@@ -14,6 +12,8 @@ from typing import Any
 
 from apiops_components.documents import load_all
 from apiops_components.errors import ApiOpsError, NotRunnable, Problem
+from apiops_components.integrations.credentials import decoded, ended
+from apiops_components.render.kubeconfig import is_safe
 
 __all__ = ["Access", "read_kubeconfig"]
 
@@ -68,7 +68,7 @@ def read_kubeconfig(
     cluster = _named(config, "clusters", chosen.get("cluster"), "cluster", shown)
     user = _named(config, "users", chosen.get("user"), "user", shown) if chosen.get("user") else {}
     server = str(cluster.get("server") or "")
-    if not server.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    if not is_safe(server):
         raise _problem(f"server {server!r} of cluster {chosen.get('cluster')!r} is no https:// address", shown)
     if cluster.get("proxy-url"):
         raise _problem("proxy-url is not supported", shown, "reach the cluster by another context")
@@ -126,9 +126,9 @@ def _bytes(values: Mapping[str, Any], key: str) -> bytes | None:
     """A certificate or key: in the file itself, or in one beside it."""
     if values.get(f"{key}-data"):
         try:
-            return base64.b64decode(values[f"{key}-data"], validate=True)
-        except (binascii.Error, TypeError):
-            message = f"{key}-data is not base64"
+            return decoded(values[f"{key}-data"])
+        except ValueError as error:
+            message = f"{key}-data {error}"
             raise ValueError(message) from None
     if values.get(key):
         return Path(values["__file__"].parent, str(values[key])).read_bytes()
@@ -144,17 +144,24 @@ def _credentials(user: Mapping[str, Any], shown: str, server: str, environ: Mapp
         certificate, key = _bytes(user, "client-certificate"), _bytes(user, "client-key")
         token = user.get("token")
         if not token and user.get("tokenFile"):
-            token = Path(str(user["tokenFile"])).read_text(encoding="utf-8").strip()
+            token = Path(user["__file__"].parent, str(user["tokenFile"])).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise _problem(f"credentials cannot be read: {error}", shown) from None
     if user.get("exec"):
-        return _run(user["exec"], shown, server, environ)
+        return _run(user["exec"], user["__file__"].parent, shown, server, environ)
+    end = ended(certificate) if certificate and not token else None
+    if end:
+        raise _problem(f"the client's certificate ended on {end:%Y-%m-%d at %H:%M} UTC", shown, "log in again")
     return {"certificate": certificate, "key": key, "token": token}
 
 
-def _run(plugin: Mapping[str, Any], shown: str, server: str, environ: Mapping[str, str]) -> dict[str, Any]:
+def _run(
+    plugin: Mapping[str, Any], folder: Path, shown: str, server: str, environ: Mapping[str, str]
+) -> dict[str, Any]:
     """Credentials of a plugin, such as ``gke-gcloud-auth-plugin``."""
     name = str(plugin.get("command"))
+    if os.path.dirname(name):  # noqa: PTH120  (as kubectl: a bare name is looked up on PATH, any other from the file)
+        name = str(folder / name)
     version = str(plugin.get("apiVersion") or "client.authentication.k8s.io/v1")
     spec: dict[str, Any] = {"interactive": False}
     if plugin.get("provideClusterInfo"):

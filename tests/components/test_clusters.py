@@ -59,6 +59,34 @@ def test_every_cluster_has_the_same_outputs(make):
     )
 
 
+def test_every_cluster_has_attributes_of_the_same_names_and_types():
+    declared = [kind.__annotations__ for kind in (GkeCluster, MinikubeCluster, ExistingCluster)]
+    assert [{**types, "deleted_with": None} for types in declared] == [{**declared[0], "deleted_with": None}] * 3
+    assert list(declared[0]) == ["cluster_name", "kubeconfig", "provider", "deleted_with"]
+
+
+@ALL
+def test_name_and_kubeconfig_are_text_and_only_the_kubeconfig_is_secret(make):
+    found = {}
+
+    def program():
+        cluster = make("one")
+        for key in ("cluster_name", "kubeconfig"):
+            output = getattr(cluster, key)
+            output.apply(lambda value, key=key: found.setdefault(key, value))
+            pulumi.Output.from_input(output.is_secret()).apply(
+                lambda it, key=key: found.setdefault(f"{key} secret", it)
+            )
+
+    made = {"endpoint": "192.0.2.1", "masterAuth": {"clusterCaCertificate": "QUJD"}, "name": "acme-one", "stdout": "x"}
+    record(program, preview=False, outputs=lambda _: made, invokes={"command:local:run": {"stdout": "kind: Config"}})
+    assert {key: type(value) for key, value in found.items() if "secret" not in key} == {
+        "cluster_name": str,
+        "kubeconfig": str,
+    }
+    assert (found["cluster_name secret"], found["kubeconfig secret"]) == (False, True)
+
+
 @ALL
 def test_the_component_is_the_parent_of_everything_and_keeps_nothing_in_its_own_inputs(make):
     recording = record(lambda: make("one"))

@@ -1,3 +1,5 @@
+import json
+
 import pulumi
 import pytest
 import yaml
@@ -14,10 +16,10 @@ contexts:
 - {name: dev, context: {cluster: local, user: me}}
 - {name: prod, context: {cluster: far, user: admin}}
 clusters:
-- {name: local, cluster: {server: "https://127.0.0.1:6443", certificate-authority: ca.pem}}
+- {name: local, cluster: {server: "https://127.0.0.1:6443"}}
 - {name: far, cluster: {server: "https://203.0.113.1"}}
 users:
-- {name: me, user: {client-key: me.key}}
+- {name: me, user: {token: the-token-of-dev}}
 - {name: admin, user: {token: the-token-of-prod}}
 """
 PROVIDER = "pulumi:providers:kubernetes"
@@ -63,9 +65,71 @@ def test_a_path_is_read_and_its_current_context_taken(home):
     (home / "elsewhere").write_text(KUBECONFIG)
     config = content({"kubeconfig_path": "~/elsewhere"})
     assert config["current-context"] == "dev"
-    assert config["clusters"][0]["cluster"]["certificate-authority"] == str(home / "ca.pem")
-    assert config["users"][0]["user"]["client-key"] == str(home / "me.key")
+    assert "the-token-of-dev" in str(config)
     assert "the-token-of-prod" not in str(config)
+
+
+def naming(**user):
+    """A kubeconfig of one user, whose cluster's certificate lies in a folder beside it."""
+    config = yaml.safe_load(KUBECONFIG)
+    config["clusters"][0]["cluster"]["certificate-authority"] = "pki/ca.pem"
+    config["users"][0]["user"] = user
+    return config
+
+
+def test_files_that_a_path_names_are_found_from_its_folder(home):
+    for name in ("ca.pem", "me.pem", "me.key", "login"):
+        file = home / "far" / "pki" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("-----BEGIN X-----\nQUJD\n-----END X-----\n")
+        file.chmod(0o755)
+    user = {"client-certificate": "pki/me.pem", "client-key": "pki/me.key", "exec": {"command": "./pki/login"}}
+    (home / "far" / "config").write_text(yaml.safe_dump(naming(**user)))
+    config = content({"kubeconfig_path": "~/far/config"})
+    assert config["clusters"][0]["cluster"]["certificate-authority"] == str(home / "far/pki/ca.pem")
+    assert config["users"][0]["user"] == {
+        "client-certificate": str(home / "far/pki/me.pem"),
+        "client-key": str(home / "far/pki/me.key"),
+        "exec": {"command": f"{home}/far/./pki/login"},
+    }
+
+
+def test_json_is_read_too(home):
+    (home / "json").write_text(json.dumps(yaml.safe_load(KUBECONFIG), indent="\t"))
+    assert content({"kubeconfig_path": "~/json"}) == content({"kubeconfig_path": "~/.kube/config"})
+
+
+def test_of_several_documents_none_is_guessed(home):
+    (home / "two").write_text(f"{KUBECONFIG}---\n{KUBECONFIG}")
+    assert "got 2 documents" in refused({"kubeconfig_path": "~/two"}).message
+    (home / "one").write_text(f"---\n{KUBECONFIG}---\n")
+    assert content({"kubeconfig_path": "~/one"})["current-context"] == "dev"
+
+
+BROKEN = {
+    "certificate-authority": ("clusters[0].cluster.certificate-authority", "kubeconfig/file"),
+    "login": ("users[0].user.client-key", "kubeconfig/login"),
+    "file": ("users[0].user.client-key", "kubeconfig/file"),
+    "plugin": ("users[0].user.exec.command", "kubeconfig/plugin"),
+}
+
+
+def test_all_that_could_not_be_used_is_told_at_once_before_anything_is_registered(home):
+    (home / "broken").write_text(yaml.safe_dump(naming(**{"client-key": "me.key", "exec": {"command": "no-plugin"}})))
+    with pytest.raises(InvalidInput) as caught:
+        record(lambda: ExistingCluster("here", {"kubeconfig_path": "~/broken"}))
+    problems = caught.value.problems
+    assert [(problem.path, problem.code) for problem in problems] == list(BROKEN.values())
+    assert {(problem.document, problem.file) for problem in problems} == {("ExistingCluster here", f"{home}/broken")}
+    assert f"{home}/pki/ca.pem cannot be read: No such file or directory" in problems[0].message
+
+
+def test_all_that_is_wrong_with_a_secret_is_told_at_once_by_its_place():
+    user = {"client-key": "sentinel-4711.key", "exec": {"command": "sentinel-4711"}}
+    problem = refused({"kubeconfig_secret": "kubeconfig"}, kubeconfig=yaml.safe_dump(naming(**user)))
+    places = ", ".join(f"{path} [{code}]" for path, code in BROKEN.values())
+    assert problem.message == f"the kubeconfig given as a secret cannot be used: {places}"
+    assert "sentinel" not in str(problem)
 
 
 def test_name_and_address_are_plain_and_the_content_is_secret():
@@ -126,6 +190,7 @@ def test_an_unknown_context_lists_those_of_the_file():
     problem = refused({"context": "staging"})
     assert (problem.document, problem.code) == ("ExistingCluster here", "kubeconfig/context")
     assert "'dev', 'prod'" in problem.message
+    assert refused({"context": "pro"}).hint == "did you mean prod?"
 
 
 def test_text_that_is_no_yaml_is_named_with_its_line(home):

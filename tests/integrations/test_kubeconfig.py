@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import yaml
+from certificates import client
 
 from apiops_components.errors import NotRunnable
 from apiops_components.integrations.kubeconfig import read_kubeconfig
@@ -69,6 +70,22 @@ def test_certificates_stand_in_the_file_or_beside_it(tmp_path):
     assert (found.server_name, found.verify) == ("other", False)
 
 
+def test_a_token_and_a_plugin_beside_the_file_are_found_from_there(tmp_path):
+    (tmp_path / "token").write_text(SECRET, encoding="utf-8")
+    assert read_kubeconfig(config(tmp_path / "k", user={"tokenFile": "token"})).token == SECRET
+    user = plugin(tmp_path, f'print(\'{{"status": {{"token": "{SECRET}"}}}}\')\n')
+    user["exec"]["command"] = "./plugin"
+    assert read_kubeconfig(config(tmp_path / "k", user=user)).token == SECRET
+
+
+def test_a_certificate_that_has_ended_is_named(tmp_path):
+    cert, key = client(days=-1)
+    data = {"client-certificate-data": cert, "client-key-data": key}
+    user = {name: base64.b64encode(pem).decode() for name, pem in data.items()}
+    assert "the client's certificate ended on" in refused(config(tmp_path / "k", user=user))
+    assert read_kubeconfig(config(tmp_path / "k", user={**user, "token": SECRET})).token == SECRET
+
+
 def test_several_files_are_one_and_the_first_wins(tmp_path):
     files = [config(tmp_path / name, name=name) for name in ("one", "two")]
     environ = {"KUBECONFIG": ":".join([str(tmp_path / "gone"), *map(str, files)])}
@@ -108,6 +125,7 @@ def test_a_plugin_that_fails_says_so_and_shows_no_credential(tmp_path, program, 
         ({"user": {"client-certificate-data": "%%%"}}, "is not base64"),
         ({"user": {"tokenFile": "/nowhere"}}, "credentials cannot be read"),
         ({"cluster": {"server": "http://example.com"}}, "is no https:// address"),
+        ({"cluster": {"server": "http://localhost.example.com"}}, "is no https:// address"),
         ({"cluster": {"proxy-url": "http://proxy"}}, "proxy-url is not supported"),
         ({"cluster": {"certificate-authority": "gone.pem"}}, "certificate-authority cannot be read"),
         ({"current-context": ""}, "names no current context"),

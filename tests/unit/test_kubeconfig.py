@@ -175,9 +175,69 @@ def test_an_unknown_context_lists_those_that_are_there():
         ({**CONFIG, "users": "me"}, "users", "kubeconfig/shape"),
         ({**CONFIG, "contexts": ["dev"]}, "contexts[0]", "kubeconfig/shape"),
         ({**CONFIG, "contexts": [{"name": "dev", "context": "x"}]}, "contexts[0].context", "kubeconfig/shape"),
-        ({**CONFIG, "clusters": [{"name": "local"}]}, "clusters", "kubeconfig/server"),
+        ({**CONFIG, "clusters": [{"name": "local"}]}, "clusters[0].cluster.server", "kubeconfig/server"),
+        ({**CONFIG, "contexts": [{"name": "dev", "context": {"cluster": "local"}}]}, "users", "kubeconfig/user"),
+        ({**CONFIG, "users": [{"name": "me", "user": {"exec": [1]}}]}, "users[0].user.exec", "kubeconfig/shape"),
+        ({**CONFIG, "users": [{"name": "me", "user": {"exec": {"x": 1}}}]}, "users[0].user.exec", "kubeconfig/shape"),
+        (
+            {**CONFIG, "users": [{"name": "me", "user": {"client-key": "x"}}]},
+            "users[0].user.client-key",
+            "kubeconfig/login",
+        ),
+        (
+            {**CONFIG, "users": [{"name": "me", "user": {"auth-provider": {"name": "gcp"}}}]},
+            "users[0].user.auth-provider",
+            "kubeconfig/login",
+        ),
     ],
 )
 def test_a_kubeconfig_with_a_hole_is_refused_where_the_hole_is(config, path, code):
     found = problem(lambda: minify(config))
     assert (found.path, found.code) == (path, code)
+
+
+def served(address):
+    return changed(clusters=[{"name": "local", "cluster": {"server": address}}])
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", 6443, "10.0.0.1:6443", "10.0.0.1", "https://", "ftp://a", "unix:///x", "https://[::1"),
+        *("http://10.0.0.1", "http://127.0.0.1.example.com", "http://localhost@example.com"),
+    ],
+)
+def test_an_address_that_would_carry_credentials_in_the_open_or_is_none_is_refused(address):
+    found = problem(lambda: minify(served(address)))
+    assert (found.path, found.code) == ("clusters[0].cluster.server", "kubeconfig/server")
+
+
+@pytest.mark.parametrize("address", ["https://a", "https://[::1]:6443/x", "http://127.0.0.1:8001", "http://localhost"])
+def test_an_address_may_be_without_tls_on_this_machine_alone(address):
+    assert server(minify(served(address))) == address
+
+
+def test_a_context_that_is_nearly_there_is_suggested():
+    assert problem(lambda: minify(CONFIG, "pord")).hint == "did you mean prod?"
+
+
+def test_all_that_is_wrong_comes_at_once():
+    config = changed(
+        clusters=[{"name": "local", "cluster": {"server": "10.0.0.1"}}],
+        users=[{"name": "me", "user": {"auth-provider": {"name": "gcp"}, "client-key": "x"}}],
+    )
+    with pytest.raises(InvalidInput) as caught:
+        minify(config, file="/k", check=lambda kind, value: [Problem(f"{len(value)}", "x", kind)])
+    assert [(problem.file, problem.path, problem.code) for problem in caught.value.problems] == [
+        ("/k", "clusters[0].cluster.server", "kubeconfig/server"),
+        ("/k", "clusters[0].cluster.x", "cluster"),
+        ("/k", "users[0].user.auth-provider", "kubeconfig/login"),
+        ("/k", "users[0].user.client-key", "kubeconfig/login"),
+        ("/k", "users[0].user.x", "user"),
+    ]
+
+
+def test_cluster_and_user_are_missed_together():
+    with pytest.raises(InvalidInput) as caught:
+        minify(changed(clusters=[], users=[]))
+    assert [problem.code for problem in caught.value.problems] == ["kubeconfig/cluster", "kubeconfig/user"]

@@ -15,7 +15,9 @@ __all__ = ["ExistingSpec"]
 class ExistingSpec(CheckedModel):
     """A cluster reached by a kubeconfig.
 
-    At least one field says which cluster: whatever the current context happens to be is never taken unasked.
+    At least one field says which cluster: whatever the current context happens to be is never taken unasked. Before
+    anything is registered, what the context names is looked at: its cluster and user, an address with TLS, files, a
+    plugin on PATH, a client's certificate that has not ended.
     """
 
     kind: Literal["existing"] = "existing"
