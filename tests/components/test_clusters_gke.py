@@ -5,7 +5,8 @@ import yaml
 
 from apiops_components.components.gke import GkeCluster
 from apiops_components.errors import InvalidInput
-from apiops_components.models.cluster.hardening import FIXED
+from apiops_components.models.cluster import GkeAutopilotSpec
+from apiops_components.models.cluster.hardening_rules import FIXED
 from apiops_components.testing.pulumi import UNKNOWN, record
 
 SPEC = {
@@ -311,6 +312,7 @@ def test_autopilot_is_the_same_cluster_less_what_the_provider_refuses_there():
     assert set(inputs) - set(cluster().inputs) == {"enableAutopilot", "nodePoolAutoConfig"}
     assert set(cluster().inputs) - set(inputs) == refused - {"nodeLocations"}
     assert inputs["enableAutopilot"] is True
+    assert inputs["binaryAuthorization"] == {"evaluationMode": "PROJECT_SINGLETON_POLICY_ENFORCE"}  # not `enabled`
     assert set(inputs["addonsConfig"]) == {"httpLoadBalancing", "horizontalPodAutoscaling"}
     assert inputs["nodePoolAutoConfig"] == {"nodeKubeletConfig": {"insecureKubeletReadonlyPortEnabled": "FALSE"}}
     assert inputs["clusterAutoscaling"] == {
@@ -320,6 +322,24 @@ def test_autopilot_is_the_same_cluster_less_what_the_provider_refuses_there():
         }
     }
     assert not recording.of_type(POOL)
+
+
+def test_no_setting_of_autopilot_brings_what_the_provider_refuses_there():
+    switches = {
+        name: True
+        for name, field in GkeAutopilotSpec.model_fields.items()
+        if field.annotation is bool and field.default is False
+    }
+    assert {"dns_endpoint", "backup_agent", "fqdn_network_policies"} <= switches.keys()
+    inputs = record(lambda: GkeCluster("prod", {**AUTOPILOT, **switches})).one(CLUSTER).inputs
+    refused = {
+        *("enableShieldedNodes", "networkPolicy", "nodePools", "removeDefaultNodePool", "defaultMaxPodsPerNode"),
+        *("enableIntranodeVisibility", "nodeConfig", "nodeVersion"),
+    }
+    assert not refused & set(inputs)
+    assert not {"enabled", "resourceLimits"} & set(inputs["clusterAutoscaling"])
+    assert not {"networkPolicyConfig", "dnsCacheConfig", "statefulHaConfig"} & set(inputs["addonsConfig"])
+    assert "enabled" not in inputs["binaryAuthorization"]
 
 
 def test_autopilot_comes_after_its_nodes_role_and_way_out_and_before_what_is_in_it():

@@ -135,7 +135,8 @@ class GkeCommon(CheckedModel):
     encrypt_between_nodes: Bool = False
     """WireGuard between nodes; off, as Google encrypts its own network already. On where a regulation asks for it."""
     fqdn_network_policies: Bool = False
-    """Network policies by DNS name, an extra that Google bills. Switched off again: replaced."""
+    """Network policies by DNS name, an extra that Google bills. Switched off again: replaced, and what was in the
+    cluster comes back with ``pulumi refresh`` and another ``pulumi up``."""
     cilium_clusterwide_policies: Bool = False
     """Network policies of the whole cluster, in Cilium's own kind."""
     managed_prometheus: Bool = True

@@ -77,7 +77,10 @@ class WorkloadIdentity(Model):
 
 
 class AutoProvisioning(Model):
-    """GKE makes node pools by itself for pods that fit on no other, hardened like the others."""
+    """GKE makes node pools by itself for pods that fit on no other, hardened like the others.
+
+    Their disks have Google's keys: one's own could only be changed with the whole cluster.
+    """
 
     max_cpus: Annotated[Integer, Field(ge=1)]
     """Most processors of the cluster, all pools together."""

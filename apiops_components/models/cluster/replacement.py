@@ -76,7 +76,8 @@ def replacements(old: Any, new: Any) -> Iterator[Replacement]:
         return
     if old.fqdn_network_policies and not new.fqdn_network_policies:
         setting = "fqdn_network_policies"
-        why = "enable_fqdn_network_policy switched off"
+        # Where it was on cannot be seen from what is on now, so the provider of what is inside stays the same.
+        why = "enable_fqdn_network_policy switched off; pulumi refresh and up again bring back what was inside"
         yield Replacement(setting, old=True, new=False, why=why, allowed=setting in named)
     yield from _ranges(old, new)
 
