@@ -37,7 +37,9 @@ with readable_errors():
     # Argo CD has no effect outside the cluster and may go with it; what ngrok holds outside must be taken down first.
     gone_with_it = pulumi.ResourceOptions.merge(on_cluster, pulumi.ResourceOptions(deleted_with=cluster.deleted_with))
     argocd = environment.argocd and ArgoCD("argocd", environment.argocd, secrets=secrets, opts=gone_with_it)
-    teams = {name: Team(name, environment, opts=on_cluster) for name in environment.teams}
+    # The operator takes down what it published: Gateways, and namespaces with what it put there, go before it does.
+    published = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster, *filter(None, [ngrok])])
+    teams = {name: Team(name, environment, opts=published) for name in environment.teams}
 
     projects = []
     for name, spec in gitops_specs(environment).items():
@@ -52,10 +54,9 @@ with readable_errors():
         GitLabToken(name, spec, secrets=secrets, opts=after)
 
     for host in platform.gateways:
-        after = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[cluster, *filter(None, [ngrok])])
-        gateway = ApiGateway(host.name, host, guardrails=guardrails, opts=after)
+        gateway = ApiGateway(host.name, host, guardrails=guardrails, opts=published)
         for api in host.apis:
-            Api(api.name, api, gateway=gateway, ingress_namespace=ingress_namespace(environment), opts=after)
+            Api(api.name, api, gateway=gateway, ingress_namespace=ingress_namespace(environment), opts=published)
 
     pulumi.export("environment", environment.name)
     pulumi.export("kubeconfig", cluster.kubeconfig)

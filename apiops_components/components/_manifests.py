@@ -57,6 +57,18 @@ def register(
     ]
 
 
+def existing(component: Component, role: str, definition: str) -> pulumi.Resource:
+    """Reads a CustomResourceDefinition that others install, as the child ``<component>-<role>``.
+
+    Where it is not there, a deployment fails, and so does what depends on it, before anything is changed.
+    """
+    return KubernetesObject(
+        f"{component._name}-{role}",  # noqa: SLF001
+        {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"},
+        component.child(id=definition),
+    )
+
+
 def _joined(value: Any, secrets: Secrets) -> Any:
     if isinstance(value, SecretSlot):
         if value.name not in secrets:

@@ -7,16 +7,20 @@ import pulumi
 
 from apiops_components.components._base import Component, spec_of
 from apiops_components.components._helm import release
-from apiops_components.components._manifests import Secrets, register
+from apiops_components.components._manifests import Secrets, existing, register
 from apiops_components.components._single import one_a_cluster
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.render.operator import CRDS_RELEASE, RELEASE, operator_objects, operator_values
+
+# Of the definitions that the operator watches the last by name, and the smallest: the stack's state keeps it.
+_LAST_OF_THE_GATEWAY_API = "referencegrants.gateway.networking.k8s.io"
 
 
 class NgrokOperator(Component):
     """ngrok's definitions, its operator with its credentials, and the GatewayClass ``ngrok``.
 
-    The Gateway API's own definitions must be there before: the operator looks for them once, when it starts.
+    The Gateway API's own definitions must be there before; where they are not, a deployment fails. The operator looks
+    for them once, when it starts, and without them it would run and never accept a Gateway.
     """
 
     namespace: pulumi.Output[str]
@@ -32,7 +36,7 @@ class NgrokOperator(Component):
         secrets: Secrets,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Registers Namespace, definitions, credentials, operator and GatewayClass, in that order.
+        """Looks for the Gateway API, then registers Namespace, definitions, credentials, operator and GatewayClass.
 
         Args:
             name: Unique in the stack.
@@ -48,7 +52,8 @@ class NgrokOperator(Component):
         super().__init__(name, opts)
         one_a_cluster(self, "GatewayClass, definitions and cluster roles have the same names in every install")
         namespace, *credentials, gateway_class = operator_objects(spec)
-        (home,) = register(self, [namespace])
+        gateway_api = existing(self, "gateway-api", _LAST_OF_THE_GATEWAY_API)
+        (home,) = register(self, [namespace], depends_on=[gateway_api])
         crds = release(
             self,
             "crds",

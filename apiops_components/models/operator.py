@@ -31,6 +31,43 @@ _OPERATOR = {"name": "ngrok-operator", "version": NGROK_OPERATOR_CHART, "reposit
 _FULL_VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
 _CRDS = {"name": "ngrok-crds", "version": NGROK_CRDS_CHART, "repository": _CHARTS}
 
+_REFUSED = {
+    "credentials": (
+        "credentials-in-values",
+        "credentials do not belong into chart values: Helm keeps values in the cluster in clear",
+        "name the secrets with api_key and authtoken; the component makes the Secret",
+    ),
+    "installCRDs": (
+        "crds-twice",
+        "installCRDs would install the definitions a second time; they are a release of their own",
+        "leave installCRDs out",
+    ),
+    "nameOverride": (
+        "name-override",
+        "nameOverride changes the labels by which network policy, budgets and spread find the pods",
+        "leave nameOverride out",
+    ),
+    "rootCAs": (
+        "root-cas",
+        "rootCAs also gives the manager a flag that it does not have: it would not start",
+        "mount the certificates into /etc/ssl/certs/ngrok: extraVolumes, extraVolumeMounts",
+    ),
+}
+"""Values of the chart that must not be given: code, message, hint."""
+_SWITCHED_ON = {
+    "ingress": (
+        "no-agents",
+        "ingress.enabled: false also removes the agents, and with them the way of all traffic",
+        "leave it true; no IngressClass is made",
+    ),
+    "gateway": (
+        "no-gateways",
+        "gateway.enabled: false makes the operator overlook all Gateways, and with them all APIs",
+        "leave it true",
+    ),
+}
+"""Sections of the chart's values whose ``enabled`` must not be false."""
+
 
 class Resources(Model):
     """What a container asks for. The memory limit equals the request, so that a node's memory is never oversold."""
@@ -78,7 +115,7 @@ class NgrokOperatorSpec(CheckedModel):
     """Look at objects of this namespace alone, for a cluster with several operators. The chart allows only the
     operator's own; every namespace by default."""
     region: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None = None
-    """Where agents connect to ngrok, such as ``eu``; the nearest by default."""
+    """Where agents connect to ngrok, such as ``eu`` (``connect.eu.ngrok-agent.com``); the nearest by default."""
     domain_reclaim_policy: Literal["Delete", "Retain"] = "Retain"
     """What becomes of a name reserved at ngrok when its Domain object goes. The chart says Delete; Retain here, because
     a name given back can be taken by somebody else, and with it the traffic of everyone who still calls it."""
@@ -103,13 +140,13 @@ class NgrokOperatorSpec(CheckedModel):
         if self.watch_namespace not in (None, self.namespace):
             message = f"the chart allows only the operator's own namespace {self.namespace!r} here"
             yield fault("ngrok/watch-namespace", message, f"{self.namespace}, or leave it out", ["watch_namespace"])
-        if "credentials" in values:
-            message = "credentials do not belong into chart values: Helm keeps values in the cluster in clear"
-            hint = "name the secrets with api_key and authtoken; the component makes the Secret"
-            yield fault("ngrok/credentials-in-values", message, hint, [*at, "credentials"])
-        if values.get("installCRDs"):
-            message = "installCRDs would install the definitions a second time; they are a release of their own"
-            yield fault("ngrok/crds-twice", message, "leave installCRDs out", [*at, "installCRDs"])
+        for key, (code, message, hint) in _REFUSED.items():
+            if values.get(key):
+                yield fault(f"ngrok/{code}", message, hint, [*at, key])
+        for key, (code, message, hint) in _SWITCHED_ON.items():
+            section = values.get(key)
+            if isinstance(section, Mapping) and section.get("enabled") is False:
+                yield fault(f"ngrok/{code}", message, hint, [*at, key, "enabled"])
         image = parse_image(self.cleanup_hook_image)
         if image.digest is None and not _FULL_VERSION.fullmatch(image.tag or ""):
             message = f"the tag {image.tag!r} of {self.cleanup_hook_image!r} may mean another image tomorrow"
@@ -118,10 +155,4 @@ class NgrokOperatorSpec(CheckedModel):
                 message,
                 "name a full version such as 1.2.3, or add the digest",
                 ["cleanup_hook_image"],
-            )
-        ingress = values.get("ingress")
-        if isinstance(ingress, Mapping) and ingress.get("enabled") is False:
-            message = "ingress.enabled: false also removes the agents, and with them the way of all traffic"
-            yield fault(
-                "ngrok/no-agents", message, "leave it true; no IngressClass is made", [*at, "ingress", "enabled"]
             )

@@ -60,7 +60,8 @@ def operator_values(spec: NgrokOperatorSpec) -> dict[str, Any]:
     if spec.watch_namespace is not None:
         values["ingress"]["watchNamespace"] = spec.watch_namespace
     if spec.region is not None:
-        values["region"] = spec.region
+        # ngrok's API is told the region; the agents do not read it, and connect to where the address says.
+        values |= {"region": spec.region, "serverAddr": f"connect.{spec.region}.ngrok-agent.com:443"}
     return merged(values, spec.chart.values)
 
 

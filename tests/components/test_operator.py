@@ -41,6 +41,7 @@ def test_all_objects_are_children_of_the_component():
     component = recording.one("apiops:index:NgrokOperator", "edge")
 
     assert {resource.name: resource.type for resource in recording.children(component)} == {
+        "edge-gateway-api": "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
         "edge-namespace-ngrok-operator": "kubernetes:core/v1:Namespace",
         "edge-crds": RELEASE,
         "edge-secret-ngrok-credentials": "kubernetes:core/v1:Secret",
@@ -49,7 +50,7 @@ def test_all_objects_are_children_of_the_component():
         "edge-operator": RELEASE,
         "edge-gatewayclass-ngrok": "kubernetes:gateway.networking.k8s.io/v1:GatewayClass",
     }
-    assert len(recording.resources) == 8
+    assert len(recording.resources) == 9
 
 
 def test_the_order_of_install_and_so_the_reverse_of_teardown():
@@ -58,7 +59,8 @@ def test_the_order_of_install_and_so_the_reverse_of_teardown():
     def before(name):
         return names(recording, recording.one(name=name).dependencies)
 
-    assert before("edge-namespace-ngrok-operator") == set()
+    assert before("edge-gateway-api") == set()
+    assert before("edge-namespace-ngrok-operator") == {"edge-gateway-api"}
     assert before("edge-crds") == {"edge-namespace-ngrok-operator"}
     assert before("edge-secret-ngrok-credentials") == {"edge-namespace-ngrok-operator"}
     assert before("edge-operator") == {
@@ -69,6 +71,13 @@ def test_the_order_of_install_and_so_the_reverse_of_teardown():
         "edge-poddisruptionbudget-ngrok-operator-agent",
     }
     assert before("edge-gatewayclass-ngrok") == {"edge-operator"}
+
+
+def test_without_the_gateway_api_nothing_is_installed():
+    definition = installed().one(name="edge-gateway-api")
+
+    # Read, not made: the engine fails where it is not there, and the namespace, first of all, comes after it.
+    assert (definition.read, definition.id) == (True, "referencegrants.gateway.networking.k8s.io")
 
 
 def test_releases_are_exact_wait_and_never_uninstall_themselves():

@@ -136,6 +136,21 @@ def test_argo_cd_gets_its_objects_after_its_installation_and_the_teams_namespace
     assert {r.inputs["kind"] for r in recording.children(component)} == {"AppProject", "Application"}
 
 
+@pytest.mark.parametrize("env", ["dev", "staging", "prod"])
+def test_what_the_operator_serves_comes_after_it_and_so_goes_before_it(env):
+    """It alone lets go of Gateways, and of what it put into the teams' namespaces."""
+    recording, _ = programs(env)
+    release = recording.one("kubernetes:helm.sh/v3:Release", "ngrok-operator")
+    gateway_class = recording.one(name="ngrok-gatewayclass-ngrok")
+    served = [item for item in recording.resources if item.type in ("apiops:index:Team", "apiops:index:ApiGateway")]
+
+    assert served
+    assert all({release.urn, gateway_class.urn} <= set(item.dependencies) for item in served)
+    for component in recording.of_type("apiops:index:GitOps"):
+        teams = {recording.one("kubernetes:core/v1:Namespace", "shop-namespace-shop").urn}
+        assert teams <= set(component.dependencies)
+
+
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_the_platform_exports_what_teams_read(env):
     platform, team = programs(env)

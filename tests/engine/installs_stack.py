@@ -99,7 +99,7 @@ class Installs:
     def steps(self) -> dict[str, str]:
         """What a preview would do, by the resource's name; what stays is left out."""
         found = json.loads(self.engine.run("preview", "-s", NAME, "--json"))["steps"]
-        return {step["urn"].rpartition("::")[2]: step["op"] for step in found if step["op"] != "same"}
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in found if step["op"] not in ("same", "read")}
 
     def kubectl(self, *arguments: str) -> str:
         """Asks the cluster."""

@@ -146,7 +146,8 @@ def test_ngrok_s_pods_read_our_secret_and_nothing_clashes_with_what_we_make(temp
         (container,) = pod(workload)["spec"]["containers"]
         references = [entry["valueFrom"]["secretKeyRef"] for entry in container["env"] if "secretKeyRef" in str(entry)]
         assert {reference["name"] for reference in references} == {CREDENTIALS}
-        assert {"--region=eu", "--default-domain-reclaim-policy=Retain"} <= set(container["args"])
+        region = {"--region=eu", "--server-addr=connect.eu.ngrok-agent.com:443"}
+        assert region | {"--default-domain-reclaim-policy=Retain"} <= set(container["args"])
         assert container["resources"]["limits"].keys() == {"memory"}
     manager = pod(workloads["ngrok-operator-manager"])["spec"]["containers"][0]
     assert {"--drain-policy=Retain", "--enable-feature-gateway=true"} <= set(manager["args"])
@@ -167,6 +168,26 @@ def test_our_budget_selects_the_agents_and_the_chart_s_the_managers(template):
     assert selected(ours) == ["ngrok-operator-agent"]
     assert selected(theirs) == ["ngrok-operator-manager"]
     assert theirs["spec"]["maxUnavailable"] == 1
+
+
+def test_our_network_policy_selects_all_pods_but_those_of_bound_endpoints(template):
+    spec = NgrokOperatorSpec.model_validate({"chart": {"values": {"bindings": {"enabled": True}}}})
+    documents = template("ngrok-operator", NGROK, operator_values(spec))
+    (policy,) = of(operator_objects(spec), "NetworkPolicy")
+    wanted = policy["spec"]["podSelector"]
+    (component,) = wanted["matchExpressions"]
+    labels = {
+        item["metadata"]["name"]: pod(item)["metadata"]["labels"]
+        for item in of(documents, "Deployment") + of(documents, "Job")
+    }
+
+    assert len(labels) == 4
+    assert all(wanted["matchLabels"].items() <= found.items() for found in labels.values())
+    assert {name for name, found in labels.items() if found[component["key"]] in component["values"]} == {
+        "ngrok-operator-agent",
+        "ngrok-operator-cleanup",
+        "ngrok-operator-manager",
+    }
 
 
 def test_the_clean_up_runs_a_pinned_image(template):

@@ -63,6 +63,7 @@ def test_values_of_the_chart():
             "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}},
         },
         "region": "eu",
+        "serverAddr": "connect.eu.ngrok-agent.com:443",
     }
 
 
@@ -177,7 +178,16 @@ def test_all_problems_are_told_at_once():
             "api_key": "same",
             "authtoken": "same",
             "agent_replicas": 0,
-            "chart": {"values": {"credentials": {"apiKey": "x"}, "installCRDs": True, "ingress": {"enabled": False}}},
+            "chart": {
+                "values": {
+                    "credentials": {"apiKey": "x"},
+                    "installCRDs": True,
+                    "ingress": {"enabled": False},
+                    "gateway": {"enabled": False},
+                    "nameOverride": "edge",
+                    "rootCAs": "host",
+                }
+            },
             "domain_reclaim": "Delete",
         }
     )
@@ -186,8 +196,11 @@ def test_all_problems_are_told_at_once():
         "agent_replicas": "schema/greater-than-equal",
         "authtoken": "ngrok/same-secret",
         "chart.values.credentials": "ngrok/credentials-in-values",
+        "chart.values.gateway.enabled": "ngrok/no-gateways",
         "chart.values.installCRDs": "ngrok/crds-twice",
         "chart.values.ingress.enabled": "ngrok/no-agents",
+        "chart.values.nameOverride": "ngrok/name-override",
+        "chart.values.rootCAs": "ngrok/root-cas",
         "domain_reclaim": "schema/unknown-field",
     }
 
