@@ -15,10 +15,10 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import CheckedModel, Model, Text, fault
 
-__all__ = ["Rbac", "RbacBinding", "RbacGrant"]
+__all__ = ["ACTIONS", "Rbac", "RbacBinding", "RbacGrant"]
 
 _CHANGES = ("get", "create", "update", "delete")
-_ACTIONS = {
+ACTIONS = {
     "accounts": ("get", "create", "update"),
     # What ends in a slash is followed by group, kind and name of an object of the application.
     "applications": (*_CHANGES, "sync", "override", "action/", "update/", "delete/"),
@@ -33,6 +33,7 @@ _ACTIONS = {
     "repositories": _CHANGES,
     "write-repositories": _CHANGES,
 }
+"""What Argo CD asks about, by resource."""
 _IN_PROJECTS = ("applications", "applicationsets", "exec", "logs")
 _BY_NAME = ("accounts", "certificates", "extensions", "gpgkeys", "projects")
 
@@ -91,7 +92,7 @@ class Rbac(CheckedModel):
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         for index, grant in enumerate(self.grants):
-            known = _ACTIONS[grant.resource]
+            known = ACTIONS[grant.resource]
             begin, _, rest = grant.action.partition("/")
             asked = f"{begin}/" in known if rest else grant.action in {*known, "*"} - {f"{begin}/"}
             if not asked:

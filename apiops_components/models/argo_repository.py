@@ -17,6 +17,7 @@ from apiops_components.models.base import Bool, CheckedModel, DnsLabel, Integer,
 __all__ = [
     "AzureCredential",
     "BasicCredential",
+    "CertificateCredential",
     "GitHubAppCredential",
     "GoogleCredential",
     "NoCredential",
@@ -39,7 +40,7 @@ class _Repository(CheckedModel):
     name: Text | None = None
     """For people; a ``helm`` repository is named by it in Applications."""
     project: DnsLabel | None = None
-    """The only AppProject that may use it; all by default."""
+    """The only AppProject that may use it; all by default. Not with ``template``, which Argo CD lets all use."""
     proxy: Text | None = None
     """Address of a proxy on the way to it."""
 
@@ -55,6 +56,11 @@ class _Repository(CheckedModel):
             yield fault("argocd/repository-url", message, self.url.removeprefix("oci://"), ["url"])
         if self.type == "helm" and self.name is None and not self.template:
             yield fault("argocd/repository-name", "a helm repository needs a name", "name: …", ["name"])
+        if self.template and self.project is not None:
+            message = "Argo CD lets every project use a template: it would not be kept to this one"
+            yield fault("argocd/template", message, "name each repository instead, or leave project out", ["project"])
+        if self.template and self.name is not None:
+            yield fault("argocd/template", "a template has no name: Argo CD reads none", "leave it out", ["name"])
 
 
 class NoCredential(_Repository):
@@ -109,6 +115,21 @@ class SshCredential(_Repository):
             yield fault("argocd/repository-url", message, "git@host:group/project.git, or ssh://…", ["url"])
 
 
+class CertificateCredential(_Repository):
+    """A client certificate over https."""
+
+    kind: Literal["certificate"] = "certificate"
+    """Tells it from the others."""
+    certificate: SecretName
+    """Secret with the certificate, in PEM."""
+    private_key: SecretName
+    """Secret with its key, in PEM."""
+
+    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
+        yield from super().faults()
+        yield from _in_clear(self)
+
+
 class GitHubAppCredential(_Repository):
     """An installation of a GitHub App: its tokens live for an hour, and belong to no person."""
 
@@ -153,6 +174,7 @@ Repository = Annotated[
     NoCredential
     | BasicCredential
     | TokenCredential
+    | CertificateCredential
     | SshCredential
     | GitHubAppCredential
     | GoogleCredential

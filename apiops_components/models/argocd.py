@@ -132,7 +132,7 @@ class ArgoCDSpec(CheckedModel):
         if self.sso is not None:
             yield self.sso.client_secret, ("sso", "client_secret")
         for index, repository in enumerate(self.repositories):
-            for field in ("password", "token", "private_key", "service_account_key"):
+            for field in ("password", "token", "certificate", "private_key", "service_account_key"):
                 if (secret := getattr(repository, field, None)) is not None:
                     yield secret, ("repositories", index, field)
 

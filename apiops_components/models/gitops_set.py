@@ -7,12 +7,13 @@ what an ApplicationSet's template may read of a cluster are its fields and nothi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails
 
-from apiops_components.errors import InvalidInput, problems_of
+from apiops_components.errors import InvalidInput, Problem, problems_of
 from apiops_components.models.argocd import GitOpsSpec
 from apiops_components.models.base import CheckedModel, DnsLabel, Model, Text, fault
 
@@ -52,28 +53,45 @@ class ClusterFacts(Model):
         """The facts in a cluster Secret.
 
         Raises:
-            InvalidInput: They are not, or not all, there.
+            InvalidInput: They are not, or not all, there, or not of their type; each where it should stand.
         """
         metadata = secret.get("metadata") or {}
-        found = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-        data = {name: found[_key(name)] for name in cls.model_fields if _key(name) in found}
+        given = {name: (metadata.get(_place(name)) or {}).get(_key(name)) for name in cls.model_fields}
+        data = {name: text for name, text in given.items() if text is not None}
+        # All of them are written, so that one with a default is missed, too.
+        missing = [name for name in cls.model_fields if name not in data]
+        problems = [Problem("required, but missing", name, "schema/required") for name in missing]
         try:
-            return cls.model_validate(data)
+            facts = cls.model_validate(data)
         except ValidationError as error:
-            where = f"Secret {metadata.get('namespace')}/{metadata.get('name')}"
-            raise InvalidInput(problem.at(document=where) for problem in problems_of(error, data)) from None
+            problems = sorted({*problems, *problems_of(error, data)}, key=lambda problem: problem.path)
+        if not problems:
+            return facts
+        where = f"Secret {metadata.get('namespace')}/{metadata.get('name')}"
+        raise InvalidInput(
+            replace(problem, path=f"metadata.{_place(problem.path)}.{_key(problem.path)}", document=where)
+            for problem in problems
+        )
 
     @classmethod
     def template(cls, name: str) -> str:
-        """How a template of an ApplicationSet reads a fact.
+        """How a template of an ApplicationSet reads a fact: of a cluster without it no Application is made.
+
+        Argo CD would take an absent one for an empty text, whatever ``missingkey`` says.
 
         Raises:
             KeyError: There is no such fact: a template that asks for it would fail on every cluster.
         """
         if name not in cls.model_fields:
             raise KeyError(name)
-        place = "labels" if name in _SELECTED else "annotations"
-        return f'{{{{index .metadata.{place} "{_key(name)}"}}}}'
+        fail = f'fail (printf "the cluster Secret of %s lacks metadata.{_place(name)}.{_key(name)}" .name)'
+        return (
+            f'{{{{with index .metadata.{_place(name)} "{_key(name)}"}}}}{{{{.}}}}{{{{else}}}}{{{{{fail}}}}}{{{{end}}}}'
+        )
+
+
+def _place(name: str) -> str:
+    return "labels" if name in _SELECTED else "annotations"
 
 
 def _key(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from apiops_components.models.argo_repository import (
     AzureCredential,
     BasicCredential,
+    CertificateCredential,
     GitHubAppCredential,
     GoogleCredential,
     Repository,
@@ -49,6 +50,9 @@ def _credential(repository: Repository) -> dict[str, Any]:
             return {"username": repository.username, "password": SecretSlot(repository.password)}
         case TokenCredential():
             return {"bearerToken": SecretSlot(repository.token)}
+        case CertificateCredential():
+            certificate, key = SecretSlot(repository.certificate), SecretSlot(repository.private_key)
+            return {"tlsClientCertData": certificate, "tlsClientCertKey": key}
         case SshCredential():
             return {"sshPrivateKey": SecretSlot(repository.private_key)}
         case GitHubAppCredential():

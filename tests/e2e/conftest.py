@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from argocd_server import serving
 from story import ROOT, Team
 
 from apiops_components.sandbox.control_plane import Sandbox
@@ -81,6 +82,22 @@ def full(ctl, crds, sandbox):
     ctl("sandbox", "up", "--name", name, "--crds", crds)
     yield sandbox(name)
     ctl("sandbox", "down", "--name", name)
+
+
+@pytest.fixture(scope="session")
+def judge(ctl, crds, sandbox):
+    """One whose Argo CD judges what we make for it."""
+    name = f"judge-{os.getpid()}"
+    ctl("sandbox", "up", "--name", name, "--crds", crds)
+    yield sandbox(name)
+    ctl("sandbox", "down", "--name", name)
+
+
+@pytest.fixture(scope="session")
+def server(judge):
+    """Its API server."""
+    with serving(judge) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

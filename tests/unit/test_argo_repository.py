@@ -34,6 +34,10 @@ def data(**settings):
         ),
         ({"kind": "token", "token": "git-token"}, {"bearerToken": "<secret:git-token>"}),
         (
+            {"kind": "certificate", "certificate": "crt", "private_key": "key"},
+            {"tlsClientCertData": "<secret:crt>", "tlsClientCertKey": "<secret:key>"},
+        ),
+        (
             {"kind": "ssh", "url": "git@git.example.com:apis.git", "private_key": "git-key"},
             {"url": "git@git.example.com:apis.git", "sshPrivateKey": "<secret:git-key>"},
         ),
@@ -78,6 +82,13 @@ def test_the_secret_is_found_by_its_label_and_named_by_its_address():
         ({"kind": "public", "type": "oci"}, "url", "argocd/repository-url"),
         ({"kind": "public", "type": "helm", "name": "h", "url": "oci://r/c"}, "url", "argocd/repository-url"),
         ({"kind": "public", "type": "helm"}, "name", "argocd/repository-name"),
+        ({"kind": "token", "token": "t", "template": True, "project": "shop"}, "project", "argocd/template"),
+        ({"kind": "token", "token": "t", "template": True, "name": "all"}, "name", "argocd/template"),
+        (
+            {"kind": "certificate", "certificate": "c", "private_key": "k", "url": "http://git/x"},
+            "url",
+            "argocd/repository-url",
+        ),
         (
             {"kind": "github-app", "app_id": 0, "installation_id": 1, "private_key": "k"},
             "app_id",

@@ -70,16 +70,26 @@ def test_the_facts_of_a_cluster_are_read_as_they_were_written():
     facts = ClusterFacts.of(secret)
     assert facts == spec().facts
     assert facts.cluster_kind == "existing"
-    assert found["spec"]["template"]["metadata"]["labels"]["apiops/environment"] == (
-        '{{index .metadata.labels "apiops/environment"}}'
-    )
+    assert found["spec"]["template"]["metadata"]["labels"]["apiops/environment"] == ClusterFacts.template("environment")
 
 
-def test_a_fact_that_is_missing_or_unknown_is_told():
+def test_a_fact_that_is_missing_or_of_another_type_is_told_where_it_should_stand():
     secret, _ = gitops_set_objects(spec())
     del secret["metadata"]["annotations"]["apiops/owner"]
-    with pytest.raises(InvalidInput, match="owner"):
+    del secret["metadata"]["annotations"]["apiops/gateway-class"]
+    secret["metadata"]["labels"]["apiops/cluster-kind"] = "Not A Label"
+    with pytest.raises(InvalidInput) as caught:
         ClusterFacts.of(secret)
+
+    assert {(problem.document, problem.path) for problem in caught.value.problems} == {
+        ("Secret argocd/cluster-in-cluster", "metadata.annotations.apiops/gateway-class"),
+        ("Secret argocd/cluster-in-cluster", "metadata.annotations.apiops/owner"),
+        ("Secret argocd/cluster-in-cluster", "metadata.labels.apiops/cluster-kind"),
+    }
+
+
+def test_a_template_can_read_facts_alone():
+    assert "apiops/gateway-class" in ClusterFacts.template("gateway_class")
     with pytest.raises(KeyError):
         ClusterFacts.template("colour")
 
