@@ -572,9 +572,9 @@ def test_aliases_that_multiply_are_bounded(merge):
         lines.append(
             f"{name}: &{name} [{many}]" if not merge else f"{name}: &{name} {{<<: [{many}], {name}: [{many}]}}"
         )
-    start = time.monotonic()
+    start = time.process_time()
     found = problem("\n".join(lines))
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert "more than 2000000 values, aliases counted" in found.message
 
 

@@ -57,12 +57,12 @@ def test_what_cannot_be_read_is_a_clear_error_at_once(tmp_path: Path, name: str)
     file = tmp_path / "a.yaml"
     content = BOMBS[name]
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    begin = time.perf_counter()
+    begin = time.process_time()
     tracemalloc.start()
     results, unreadable = merged(check_files([str(file)]))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
     assert peak < 100 * 2**20
     (problem,) = unreadable
     assert results == []
@@ -91,9 +91,9 @@ HEAD = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n"
 def test_what_is_large_and_wrong_is_told_in_bounds(tmp_path: Path, content: str) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(content)
-    begin = time.perf_counter()
+    begin = time.process_time()
     done = run(str(file), "--format", "json")
-    assert time.perf_counter() - begin < 15
+    assert time.process_time() - begin < 15
     assert done.return_value == 1
     assert len(done.output) < 200_000
     (document,) = json.loads(done.output)["documents"]
