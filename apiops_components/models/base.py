@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 __all__ = [
+    "FIELD_NAME",
     "ApiGroup",
     "Bool",
     "CheckedModel",
@@ -381,9 +382,10 @@ def _exact_host(value: str) -> str:
 ExactHost = Annotated[Host, AfterValidator(_exact_host)]
 """Gateway API ``PreciseHostname``: a `Host` without wildcard."""
 
-HeaderName = Annotated[
-    str, matching(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", 256, "http/header-name", "an HTTP header name (RFC 9110 token)")
-]
+FIELD_NAME = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
+"""Pattern of the name of a header field: a token of RFC 9110."""
+
+HeaderName = Annotated[str, matching(FIELD_NAME, 256, "http/header-name", "an HTTP header name (RFC 9110 token)")]
 """An HTTP field name."""
 
 SecretName = Annotated[

@@ -21,12 +21,13 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from apiops_components.models.base import (
+    FIELD_NAME,
     Bool,
     Duration,
-    HeaderName,
     Integer,
     duration_seconds,
     fault,
+    matching,
     raise_faults,
 )
 from apiops_components.models.policy.cel import is_pattern
@@ -213,7 +214,9 @@ CookieDomain = Annotated[str, AfterValidator(_domain), Marked({"format": "domain
 
 # --- headers ---------------------------------------------------------------------------------------------------------
 
-AnyHeader = Annotated[HeaderName, Marked({"format": "http-header-name"})]
+_NAME = matching(FIELD_NAME, 256, "http/header-name", "an HTTP header name (RFC 9110 token; ERR_NGROK_2210)")
+
+AnyHeader = Annotated[str, _NAME, Marked({"format": "http-header-name"})]
 """An HTTP field name."""
 
 
@@ -223,7 +226,7 @@ def _settable(name: str) -> str:
     return name
 
 
-SettableHeader = Annotated[HeaderName, AfterValidator(_settable), Marked({"format": "settable-header-name"})]
+SettableHeader = Annotated[str, _NAME, AfterValidator(_settable), Marked({"format": "settable-header-name"})]
 """An HTTP field name other than user-agent."""
 
 
