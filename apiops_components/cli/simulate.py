@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +67,8 @@ def command(
       apiopsctl simulate --manifests deploy/prod --requests requests.jsonl
 
     With --requests each line in is {"url": …} and may have id, gateway, method, headers, client_ip, data, claims and
-    response; each line out is the object of --format json. Exit 2 where a line could not be answered.
+    response; each line out is the object of --format json. Exit 2 where a line could not be answered, 1 where a
+    manifest is invalid: then nothing is answered, as it cannot be told what the cluster would make of it.
     """  # noqa: D301
     from apiops_components.semantics.simulation import Simulation  # noqa: PLC0415
 
@@ -112,10 +112,13 @@ def _told_apart(arguments: Sequence[str], *, many: bool) -> tuple[Sequence[str],
 
 
 def _request(method: str, url: str, *, headers: Sequence[str], claims: str | None, **others: Any) -> Request:
+    from apiops_components.semantics.lines import json_value  # noqa: PLC0415
     from apiops_components.semantics.request import request_of_arguments  # noqa: PLC0415
 
     try:
-        found = None if claims is None else json.loads(claims)
+        found = None if claims is None else json_value(claims)
+    except InvalidInput as error:
+        raise NotRunnable(problem.at(prefix="claims") for problem in error.problems) from None
     except (ValueError, RecursionError) as error:
         raise NotRunnable(Problem(f"not JSON: {error}", "claims", "request/claims")) from None
     try:
@@ -139,9 +142,19 @@ def _of_files(paths: Sequence[str]) -> Resources:
     from apiops_components.semantics.resources import Resources  # noqa: PLC0415
     from apiops_components.validation.files import contents  # noqa: PLC0415
 
-    return Resources.read(
-        document for path in paths for file, content in contents(path) for document in load_all(content, file)
-    )
+    try:
+        return Resources.read(
+            document for path in paths for file, content in contents(path) for document in load_all(content, file)
+        )
+    except InvalidInput as error:
+        wrong = list(dict.fromkeys(f"{problem.document} ({problem.file})" for problem in error.problems))
+        more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+        click.secho(f"nothing was simulated: mend or leave out {', '.join(wrong[:_NAMED])}{more}", err=True, fg="red")
+        raise
+
+
+_NAMED = 5
+"""How many invalid objects are named in one line; what is wrong with each is told below it."""
 
 
 # --- many ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from apiops_components.semantics.request import Headers, Request, Response, requ
 if TYPE_CHECKING:
     from apiops_components.semantics.simulation import Simulation
 
-__all__ = ["answer_line", "outcome_text"]
+__all__ = ["answer_line", "json_value", "outcome_text"]
 
 
 def answer_line(simulation: Simulation, line: bytes, number: int) -> tuple[str, bool]:
@@ -31,7 +31,8 @@ def answer_line(simulation: Simulation, line: bytes, number: int) -> tuple[str, 
     """
     data: Any = None
     try:
-        data = json.loads(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+        text = line.decode()
+        data = json_value(text.removeprefix("\ufeff") if number == 1 else text)
         return _answered(simulation, request_of(data, number)), True
     except InvalidInput as error:
         told = "; ".join(map(_told, error.problems))
@@ -44,6 +45,19 @@ def answer_line(simulation: Simulation, line: bytes, number: int) -> tuple[str, 
     known = data.get("id") if isinstance(data, dict) else None
     usable = isinstance(known, str | int) and not isinstance(known, bool)
     return json.dumps({"id": known if usable else number, "error": told}), False
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InvalidInput(Problem(f"the key {twice!r} is there twice", "", "request/duplicate", "remove one of them"))
+    return found
+
+
+json_value = json.JSONDecoder(object_pairs_hook=_once).decode
+"""The value of a JSON text; a key that is there twice is `InvalidInput`, where Python's own takes the last silently."""
 
 
 def _answered(simulation: Simulation, request: Request) -> str:

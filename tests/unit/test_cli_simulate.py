@@ -144,6 +144,7 @@ def test_what_the_operator_does_otherwise_is_told(manifests):
         (("--env", "prod", "G T", "x://y", "-H", "a"), ["url: the scheme must", "method: 'G T'", "'Name: value'"]),
         (("--env", "prod", "GET", URL, "--claims", "{"), ["claims: not JSON"]),
         (("--env", "prod", "GET", URL, "--claims", "[]"), ["claims: an object is expected"]),
+        (("--env", "prod", "GET", URL, "--claims", '{"a": 1, "a": 2}'), ["claims: the key 'a' is there twice"]),
         (("--env", "prod", "GET", URL, "--client-ip", "x"), ["client_ip: 'x' is not an IP address"]),
         (("--env", "prod", "GET", URL, "--gateway", "a/b"), ["there is no Gateway a/b; Gateways here: shop/shop"]),
         (("--env", "nope", "GET", URL), ["unknown environment 'nope'"]),
@@ -169,6 +170,17 @@ def test_manifests_that_are_wrong_are_1_and_unreadable_ones_2(manifests):
     assert done.returncode == 1
     assert json.loads(done.stdout)["errors"][0]["path"] == "spec.rules[0].matches[0].path.value"
     assert f"{manifests}/wrong.yaml:" in done.stderr
+
+    one = f"HTTPRoute shop/wrong ({manifests}/wrong.yaml)"
+    assert done.stderr.startswith(f"nothing was simulated: mend or leave out {one}\n")
+
+    many = [route(f"wrong-{n}", rule("a")) for n in range(7)]
+    (manifests / "wrong.yaml").write_text(yaml.safe_dump_all(many))
+    done = cli("--manifests", manifests, "--requests", "-", input=json.dumps({"url": URL}))
+    assert (done.returncode, done.stdout) == (1, "")
+    first, *rest = done.stderr.splitlines()
+    assert first.endswith(f"HTTPRoute shop/wrong-4 ({manifests}/wrong.yaml) and 2 more")
+    assert [f"HTTPRoute shop/wrong-{n}: " in line for n, line in enumerate(rest[::2])] == [True] * 7
 
     (manifests / "wrong.yaml").write_text("a: [")
     assert cli("--manifests", manifests, "GET", URL).returncode == 2
@@ -215,14 +227,16 @@ def test_a_line_that_cannot_be_answered_says_why_and_the_others_are(manifests):
         json.dumps({"id": [], "url": URL}),
         "[" * 100_000,
         json.dumps({"id": "\ud800", "url": URL}),
+        f'{{"id": "b", "url": "https://other.example.com/", "url": "{URL}"}}',
+        f'{{"url": "{URL}", "headers": {{"a": "1", "a": "2"}}}}',
     ]
     done = cli("--manifests", manifests, "--requests", "-", input="\ufeff" + "\r\n".join(given))
     found = lines(done)
 
     assert done.returncode == 2
-    assert done.stderr == "6 of 8 requests could not be answered\n"
-    assert [line["id"] for line in found] == [1, 2, "a", 4, 5, 6, 7, "\ud800"]
-    assert [list(line)[1] for line in found] == ["error"] * 3 + ["spec"] + ["error"] * 3 + ["spec"]
+    assert done.stderr == "8 of 10 requests could not be answered\n"
+    assert [line["id"] for line in found] == [1, 2, "a", 4, 5, 6, 7, "\ud800", 9, 10]
+    assert [list(line)[1] for line in found] == ["error"] * 3 + ["spec"] + ["error"] * 3 + ["spec"] + ["error"] * 2
     told = [line["error"] for line in found if "error" in line]
     assert told[0].startswith("not JSON: ")
     assert told[1] == "a request is a JSON object, got []"
@@ -230,6 +244,8 @@ def test_a_line_that_cannot_be_answered_says_why_and_the_others_are(manifests):
     assert "method: '' is not a method" in told[2]
     assert told[3] == "gateway: there is no Gateway shop/other; Gateways here: shop/edge"
     assert told[5] == "not readable as JSON: nested too deep"
+    assert told[6] == "the key 'url' is there twice (remove one of them)"
+    assert told[7] == "the key 'a' is there twice (remove one of them)"
 
 
 def test_what_is_no_utf_8_is_told(manifests):
