@@ -22,7 +22,8 @@ CLASS = "ngrok"
 """Its usual name."""
 
 _PORTS = {"HTTP": 80, "HTTPS": 443}
-_PREFIXES = ("ngrok.com/terminate-tls.", "k8s.ngrok.com/terminate-tls.")
+_TODAY, _OLD = "ngrok.com/", "k8s.ngrok.com/"
+_PREFIXES = (f"{_TODAY}terminate-tls.", f"{_OLD}terminate-tls.")
 _RESERVED = ("server_private_key", "server_certificate", "mutual_tls_certificate_authorities")
 
 
@@ -58,6 +59,16 @@ class NgrokGateways:
             if text(reference, "kind").lower() != "configmap":
                 message = f"ngrok's operator reads certificates of authorities from ConfigMaps, not {reference['kind']}"
                 yield Problem(message, f"{path}.kind", "ngrok/certificate", "a ConfigMap with the key ca.crt")
+
+    def ignored(self, gateway: Linked) -> Iterator[Problem]:
+        """Annotations of the old prefix that say otherwise than the same one of today's, which alone is read."""
+        if not self.serves(gateway):
+            return
+        for key, value in gateway.annotations.items():
+            today = f"{_TODAY}{key.removeprefix(_OLD)}"
+            if key.startswith(_OLD) and gateway.annotations.get(today, value) != value:
+                message = f"is {value!r}, and not read: ngrok's operator reads {today}, which is there too and differs"
+                yield Problem(message, below("metadata.annotations", key), "ngrok/annotation", "keep one of them")
 
 
 def _protocol(listener: Mapping[str, Any], path: str, addresses: list[str]) -> Iterator[Problem]:

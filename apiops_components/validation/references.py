@@ -71,6 +71,7 @@ class _Checks:
             yield from self._rules(item)
         elif item.kind == GATEWAY:
             yield from ((problem, False) for problem in self._ngrok.problems(item))
+            yield from ((problem, True) for problem in self._ngrok.ignored(item))
             yield from self._gateway(item)
         elif name := text(item.spec, "trafficPolicy", "targetRef", "name"):  # of an endpoint
             yield from self._policy(item, name, "spec.trafficPolicy.targetRef.name", "the endpoint waits for it")

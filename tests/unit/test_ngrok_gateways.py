@@ -120,6 +120,29 @@ def test_the_class_is_ngroks_by_its_controller_and_without_it_by_its_name():
     assert found(gateway(UDP), class_("other", "example.com/controller")) == wrong
 
 
+NEW, OLD = "ngrok.com/description", "k8s.ngrok.com/description"
+
+
+@pytest.mark.parametrize(
+    ("kind", "annotations", "told"),
+    [
+        ("ngrok", {OLD: "a", NEW: "b"}, [f'metadata.annotations["{OLD}"]']),
+        ("ngrok", {OLD: "a", NEW: "a"}, []),
+        ("ngrok", {OLD: "a", "ngrok.com/metadata": "b"}, []),
+        ("other", {OLD: "a", NEW: "b"}, []),
+    ],
+)
+def test_an_annotation_of_old_beside_another_value_of_today_s_is_a_warning(kind, annotations, told):
+    item = gateway(HTTPS, kind=kind)._replace(annotations=annotations)
+    found = check_references([item])
+    assert [(one.problem.path, one.warning) for one in found] == [(path, True) for path in told]
+    for one in found:
+        assert one.problem.code == "ngrok/annotation"
+        assert (
+            one.problem.message == f"is 'a', and not read: ngrok's operator reads {NEW}, which is there too and differs"
+        )
+
+
 def test_routes_that_the_operator_does_not_read_are_a_warning():
     route = made("GRPCRoute", "orders", {"parentRefs": [{"name": "public"}]})
     ((number, problem, warning),) = check_references([gateway(HTTPS), route])

@@ -251,6 +251,54 @@ def test_the_binding_of_forward_internal_is_undocumented_and_taken_with_a_warnin
     ]
 
 
+# A name with an upper-case letter, in a place of a document, and the key that is said to be never there.
+IN_VAIN = [
+    ({"expressions": ["req.headers['X-A'].join(',') == 'a'"]}, "expressions[0]", "req.headers", "X-A"),
+    ({"expressions": ["'X-A' in req.headers"]}, "expressions[0]", "req.headers", "X-A"),
+    ({"expressions": ["true", "has(req.trailers.Digest)"]}, "expressions[1]", "req.trailers", "Digest"),
+    ({"actions": [("log", {"metadata": {"a": "b ${req.headers['X-A'][0]}"}})]}, "metadata.a", "req.headers", "X-A"),
+    (
+        {"actions": [("http-request", {"url": "https://a.internal", "retry_condition": "'X' in req.headers"})]},
+        "retry_condition",
+        "req.headers",
+        "X",
+    ),
+]
+NOT_IN_VAIN = [
+    "req.headers['x-a'].join(',') == 'A'",
+    "hasReqHeader('X-A') && getReqHeader('X-A').join(',') == 'a'",
+    "req.headers.exists(name, name == 'x') || req.url.query_params['A'].join(',') == 'headers'",
+    "req.url.path == \"req.headers['X-A']\"",
+]
+
+
+@pytest.mark.parametrize(("parts", "place", "read_", "key"), IN_VAIN)
+def test_a_header_that_is_looked_up_by_a_name_not_in_lower_case_is_a_warning(parts, place, read_, key):
+    actions = [{"type": kind, "config": config} for kind, config in parts.get("actions", [("deny", {})])]
+    policy = TrafficPolicy.model_validate(
+        {Q: [{"actions": actions} | {k: v for k, v in parts.items() if k != "actions"}]}
+    )
+    (warning,) = policy.warnings()
+    below = place if "expressions" in parts else f"actions[0].config.{place}"
+    assert (warning.path, warning.code) == (f"on_http_request[0].{below}", "policy/header-case")
+    assert warning.message == f"{read_} has no key {key!r}: its keys are in lower case, so this finds nothing"
+    assert warning.hint == f"write {key.lower()!r}"
+
+
+@pytest.mark.parametrize("text", NOT_IN_VAIN)
+def test_a_header_that_can_be_there_is_no_warning(text):
+    rule = {"expressions": [text], "actions": [{"type": "deny"}]}
+    assert TrafficPolicy.model_validate({Q: [rule]}).warnings() == ()
+
+
+def test_a_header_of_an_answer_is_looked_up_in_vain_alike():
+    rule = {
+        "expressions": ["'Set-Cookie' in res.headers"],
+        "actions": [{"type": "log", "config": {"metadata": {"a": 1}}}],
+    }
+    assert [one.message[:11] for one in TrafficPolicy.model_validate({R: [rule]}).warnings()] == ["res.headers"]
+
+
 @pytest.mark.parametrize("provider", ["signalsciences", "sonatype_nexus", "vmware_workspace"])
 def test_providers_that_only_guides_name_are_refused_with_the_one_of_the_list(provider):
     assert "did you mean " in message(document(("verify-webhook", {"provider": provider, "secret": "s"})))

@@ -38,6 +38,7 @@ __all__ = [
     "kind_of_expression",
     "kind_of_value",
     "literal",
+    "never_there",
     "retry_scope",
     "template_faults",
 ]
@@ -130,6 +131,33 @@ def _interpolations(text: str) -> Iterator[tuple[int, str | None]]:
             return
         yield start, text[start + 2 : end]
         start = text.find("${", end)
+
+
+# --- what is well-formed, and never true ------------------------------------------------------------------------------
+
+
+def never_there(text: str, phase: str, kind: str) -> Iterator[tuple[str, str]]:
+    """Headers that an expression, or a part of a template, looks up in vain: the map and the key.
+
+    ngrok's maps of headers have their keys in lower case, so one with an upper-case letter finds nothing.
+    """
+    if _UPPER.search(text):
+        for _, part in _interpolations(text) if kind == "template" else ((0, text),):
+            yield from _never_there(part or "", phase)
+
+
+_UPPER = re.compile(r"\b(?:headers|trailers)\b.*[A-Z]|[A-Z].*\b(?:headers|trailers)\b", re.DOTALL)
+_MAPS = frozenset({"req.headers", "req.trailers", "res.headers", "res.trailers"})
+
+
+@lru_cache(maxsize=4096)
+def _never_there(text: str, phase: str) -> tuple[tuple[str, str], ...]:
+    try:
+        found = sorted(reads(tree(compile_expression(text, phase))), key=lambda read: read.offset)
+    except (RuntimeError, RecursionError):  # told where it is checked, or not checked at all
+        return ()
+    keys = ((read.name, read.fields[0]) for read in found if read.name in _MAPS and read.fields)
+    return tuple(dict.fromkeys((name, key) for name, key in keys if key != key.lower()))
 
 
 # --- types -----------------------------------------------------------------------------------------------------------

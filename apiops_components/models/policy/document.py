@@ -18,13 +18,13 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from apiops_components.errors import Problem
+from apiops_components.errors import Problem, format_path
 from apiops_components.models.base import CheckedModel, details, fault, raise_faults
-from apiops_components.models.policy.action import PHASES, Action
+from apiops_components.models.policy.action import PHASES, Action, Text
 from apiops_components.models.policy.actions import ACTIONS
 from apiops_components.models.policy.actions.other import RawAction
 from apiops_components.models.policy.actions.values import SetVars
-from apiops_components.models.policy.cel import Scope, expression_fault, retry_scope, template_faults
+from apiops_components.models.policy.cel import Scope, expression_fault, never_there, retry_scope, template_faults
 from apiops_components.models.policy.legacy import today
 from apiops_components.models.policy.order import guaranteed_to_terminate, repeated_faults, unreachable
 from apiops_components.models.policy.terms import text_of
@@ -76,6 +76,14 @@ class Rule(CheckedModel):
         yield from _faults_in(
             phase, scope or Scope(phase, known=False), enumerate(self.expressions), enumerate(self.actions)
         )
+
+    def texts(self) -> Iterator[Text]:
+        """Every text that ngrok evaluates: its conditions and those of its actions; paths relative to the rule."""
+        for index, text in enumerate(self.expressions):
+            yield ("expressions", index), text, "expression"
+        for index, step in enumerate(self.actions):
+            for place, text, kind in step.texts():
+                yield ("actions", index, "config", *place), text, kind
 
     @property
     def ends(self) -> bool:
@@ -221,6 +229,17 @@ class TrafficPolicy(CheckedModel):
             for number, step in enumerate(rule.actions)
             for problem in step.warnings()
         ]
+        found += (
+            Problem(
+                f"{name} has no key {key!r}: its keys are in lower case, so this finds nothing",
+                format_path((phase, index, *place)),
+                "policy/header-case",
+                f"write {key.lower()!r}",
+            )
+            for phase, index, rule in self.rules
+            for place, text, kind in rule.texts()
+            for name, key in never_there(text, phase, kind)
+        )
         return (*self._legacy, *found)
 
     def __add__(self, other: TrafficPolicy) -> TrafficPolicy:
