@@ -10,28 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apiops_components.cli.comparing import limit_option, rendered, write_text
-from apiops_components.cli.options import no_color_option, project_option
-from apiops_components.cli.output import problem_json, show_problems
+from apiops_components.cli.committing import check_branch, commit_options, ended, outcome, outcome_json, refusal_of
+from apiops_components.cli.comparing import rendered, write_text
+from apiops_components.cli.options import project_option
 from apiops_components.errors import ApiOpsError, GuardrailError, NotRunnable, Problem
 
 if TYPE_CHECKING:
     from apiops_components.delivery.promotion.plan import PromotionPlan
     from apiops_components.project import Project
-
-branch_option = click.option(
-    "--branch", metavar="NAME", help="Make the commit on this new branch, and leave the work tree alone."
-)
-allow_deletes_option = click.option(
-    "--allow-deletes", is_flag=True, help="Let a folder be emptied, and any number of objects go; else exit 3."
-)
-form_option = click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True
-)
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan to FILE instead of stdout."
-)
-apply_option = click.option("--apply", is_flag=True, help="Make the commit; without it only the plan is shown.")
 
 
 def _digest(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
@@ -44,7 +30,6 @@ def _digest(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.argument("first", metavar="FROM")
 @click.argument("second", metavar="TO")
 @project_option
-@apply_option
 @click.option(
     "--approved-digest", callback=_digest, metavar="DIGEST", help="What was approved: the digest that the plan shows."
 )
@@ -54,12 +39,7 @@ def _digest(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     help="Ask Argo CD in FROM's cluster: refused where it has not synced this very state, or is not healthy.",
 )
 @click.option("--context", metavar="NAME", help="A context of the kubeconfig  [default: its current one]")
-@branch_option
-@allow_deletes_option
-@form_option
-@out_option
-@limit_option
-@no_color_option
+@commit_options
 def command(
     project: Project,
     first: str,
@@ -87,8 +67,7 @@ def command(
 
     if apply and approved_digest is None:
         raise click.UsageError("--apply needs --approved-digest: the digest that the plan shows, and a person approved")
-    if branch is not None and not apply:
-        raise click.UsageError("--branch is where --apply makes the commit")
+    check_branch(branch, apply=apply)
     plan = plan_promotion(project, first, second)
     refusal = _refusal(plan, approved_digest, allow_deletes=allow_deletes)
     if refusal is None and (kubeconfig or context):
@@ -97,23 +76,17 @@ def command(
     if apply and refusal is None and plan.moves:
         commit = _apply(plan, branch)
     _show(plan, refusal, commit, branch, form, out, limit)
-    if refusal is not None:
-        show_problems(refusal.problems)
-        return refusal.exit_code
-    return 0
+    return ended(refusal)
 
 
 def _refusal(plan: PromotionPlan, approved: str | None, *, allow_deletes: bool) -> ApiOpsError | None:
     """Why it may not be made; None where it may."""
-    try:
-        plan.refuse(allow_deletes=allow_deletes)
-    except ApiOpsError as error:
-        return error
-    if approved is not None and approved != plan.digest:
+    refusal = refusal_of(plan, allow_deletes=allow_deletes)
+    if refusal is None and approved is not None and approved != plan.digest:
         message = f"what was approved is not what would be promoted now: {approved} was, {plan.digest} would be"
         hint = f"{plan.first} or {plan.second} has changed since: plan and approve it again"
         return GuardrailError(Problem(message, code="promotion/digest", hint=hint))
-    return None
+    return refusal
 
 
 def _not_synced(plan: PromotionPlan, kubeconfig: Path | None, context: str | None) -> ApiOpsError | None:
@@ -161,9 +134,7 @@ def _show(
             "moves": plan.moves,
             "difference": plan.comparison.as_json(),
             "guardrails": [asdict(finding) for finding in plan.findings],
-            "refused": [problem_json(problem) for problem in refusal.problems] if refusal else None,
-            "commit": commit,
-            "branch": branch,
+            **outcome_json(commit, branch, refusal),
         }
         write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", out)
         return
@@ -180,9 +151,6 @@ def _show(
 def _outcome(plan: PromotionPlan, refusal: ApiOpsError | None, commit: str | None, branch: str | None) -> str:
     if not plan.moves:
         return f"\n{plan.second} has this state already\n"
-    if commit is not None:
-        return f"\ncommit {commit}{f' on branch {branch}' if branch else ''}\n"
-    if refusal is not None:
-        return ""
     command_ = f"apiopsctl promote {plan.first} {plan.second} --apply --approved-digest {plan.digest}"
-    return f"\nnothing was changed; with a person's approval:\n  {command_}\n"
+    otherwise = f"\nnothing was changed; with a person's approval:\n  {command_}\n"
+    return outcome(commit, branch, refusal, otherwise)

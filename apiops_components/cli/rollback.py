@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apiops_components.cli.comparing import limit_option, rendered, write_text
-from apiops_components.cli.options import env_option, no_color_option, project_option
-from apiops_components.cli.output import problem_json, show_problems
-from apiops_components.cli.promote import allow_deletes_option, apply_option, branch_option, form_option, out_option
+from apiops_components.cli.committing import check_branch, commit_options, ended, outcome, outcome_json, refusal_of
+from apiops_components.cli.comparing import rendered, write_text
+from apiops_components.cli.options import env_option, project_option
 from apiops_components.errors import ApiOpsError
 
 if TYPE_CHECKING:
@@ -23,13 +22,7 @@ if TYPE_CHECKING:
 @project_option
 @env_option
 @click.option("--to", "revision", required=True, metavar="COMMIT", help="The commit whose tree comes back.")
-@apply_option
-@branch_option
-@allow_deletes_option
-@form_option
-@out_option
-@limit_option
-@no_color_option
+@commit_options
 def command(
     project: Project,
     env: str,
@@ -50,14 +43,9 @@ def command(
     from apiops_components.delivery.promotion.commit import apply_commit  # noqa: PLC0415
     from apiops_components.delivery.promotion.rollback import plan_rollback  # noqa: PLC0415
 
-    if branch is not None and not apply:
-        raise click.UsageError("--branch is where --apply makes the commit")
+    check_branch(branch, apply=apply)
     plan = plan_rollback(project, env, revision)
-    refusal: ApiOpsError | None = None
-    try:
-        plan.refuse(allow_deletes=allow_deletes)
-    except ApiOpsError as error:
-        refusal = error
+    refusal = refusal_of(plan, allow_deletes=allow_deletes)
     commit = None
     if apply and refusal is None and plan.moves:
         files = plan.after.files
@@ -67,10 +55,7 @@ def command(
     if not plan.promoted and plan.moves:
         sources = "the sources still say the newer state, and render --check will say so: revert them as well"
         click.secho(f"warning: {env} is rendered by its author: {sources}", err=True, fg="yellow")
-    if refusal is not None:
-        show_problems(refusal.problems)
-        return refusal.exit_code
-    return 0
+    return ended(refusal)
 
 
 def _show(
@@ -88,9 +73,7 @@ def _show(
             "to": plan.to,
             "moves": plan.moves,
             "difference": plan.comparison.as_json(),
-            "refused": [problem_json(problem) for problem in refusal.problems] if refusal else None,
-            "commit": commit,
-            "branch": branch,
+            **outcome_json(commit, branch, refusal),
         }
         write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", out)
     elif form == "markdown":
@@ -103,6 +86,4 @@ def _show(
 def _outcome(plan: RollbackPlan, refusal: ApiOpsError | None, commit: str | None, branch: str | None) -> str:
     if not plan.moves:
         return f"\n{plan.environment} is in this state already\n"
-    if commit is not None:
-        return f"\ncommit {commit}{f' on branch {branch}' if branch else ''}\n"
-    return "" if refusal is not None else "\nnothing was changed; --apply makes the commit\n"
+    return outcome(commit, branch, refusal, "\nnothing was changed; --apply makes the commit\n")
