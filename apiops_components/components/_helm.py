@@ -1,5 +1,7 @@
 """Registers a Helm release of a chart reference."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,8 +46,16 @@ def release(
         skip_await=False,
         # Each revision is a Secret with the whole manifest; Helm keeps all of them if nobody says otherwise.
         max_history=_HISTORY,
+        # What Pulumi was told, in words that a refresh leaves alone: it takes the values of an upgrade that was cut off
+        # for those of the cluster, and without this the next `up` would find nothing to do.
+        description=_told(chart, values),
         opts=component.child(depends_on=list(depends_on), **options),
     )
+
+
+def _told(chart: HelmChart, values: Mapping[str, Any]) -> str:
+    told = json.dumps([chart.version, values], sort_keys=True)
+    return f"values {hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
 def _is_oci(chart: HelmChart) -> bool:

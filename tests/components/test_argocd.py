@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import ANY
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
@@ -35,6 +37,7 @@ def test_the_release_is_exact_waits_and_never_uninstalls_itself():
         "atomic": False,
         "chart": "argo-cd",
         "compat": "true",
+        "description": ANY,
         "maxHistory": 10,
         "name": "argocd",
         "namespace": "argocd",
@@ -44,6 +47,15 @@ def test_the_release_is_exact_waits_and_never_uninstalls_itself():
         "values": argocd_values(ArgoCDSpec(profile="small")),
         "version": versions.ARGOCD_CHART,
     }
+
+
+def test_what_helm_is_told_is_described_so_that_a_refresh_cannot_hide_it():
+    def described(**spec):
+        release = record(lambda: ArgoCD("argocd", {**SMALL, **spec})).one("kubernetes:helm.sh/v3:Release")
+        return release.inputs["description"]
+
+    assert described() == described()
+    assert len({described(), described(domain="a.example.com"), described(chart={"version": "10.1.2"})}) == 3
 
 
 def test_its_definitions_stay_by_the_chart_s_own_means():

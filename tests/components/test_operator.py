@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from unittest.mock import ANY
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -93,12 +94,14 @@ def test_releases_are_exact_wait_and_never_uninstall_themselves():
     }
 
     assert recording.one(RELEASE, "edge-operator").inputs == common | {
+        "description": ANY,
         "chart": "ngrok-operator",
         "name": "ngrok-operator",
         "version": versions.NGROK_OPERATOR_CHART,
         "values": operator_values(NgrokOperatorSpec()),
     }
     assert recording.one(RELEASE, "edge-crds").inputs == common | {
+        "description": ANY,
         "chart": "ngrok-crds",
         "name": "ngrok-crds",
         "version": versions.NGROK_CRDS_CHART,

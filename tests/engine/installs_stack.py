@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,22 +27,29 @@ RETAINED = {
     "ngroktrafficpolicies.ngrok.k8s.ngrok.com",
 }
 """The definitions that stay when the stack goes, by name."""
-SECRETS = {"ngrok-api-key": "key-one", "ngrok-authtoken": "token-one", "argocd-sso": "sso-one", "git": "git-one"}
-UPDATED_ARGOCD = {"argocd-release": "update"}
-DOMAIN = {"domain": "argocd.example.com"}
-SSO = {"issuer": "https://id.example.com", "client_id": "argocd", "client_secret": "argocd-sso"}
-REPOSITORY = {"kind": "basic", "url": "https://git.example.com/apis.git", "username": "argocd", "password": "git"}
-ARGOCD_CHANGES = [
-    (DOMAIN, UPDATED_ARGOCD),
-    ({**DOMAIN, "sso": SSO}, {"argocd-release": "update", "argocd-secret-argocd-sso": "create"}),
-    ({**DOMAIN, "sso": SSO, "admin_enabled": True}, {"argocd-release": "update", "argocd-secret-argocd-sso": "create"}),
-    ({"repositories": [REPOSITORY]}, {"argocd-secret-repository-2ed35fb42b": "create"}),
-    ({"rbac": {"default_role": "readonly"}}, UPDATED_ARGOCD),
-    ({"chart": {"values": {"configs": {"cm": {"timeout.reconciliation": "600s"}}}}}, UPDATED_ARGOCD),
-    ({"timeout": "6m"}, UPDATED_ARGOCD),
-]
-"""Each setting of Argo CD that can change in a cluster that is in use, and what the engine then does."""
-_UNSTABLE = ("events", "events.events.k8s.io", "leases.coordination.k8s.io", "apiservices.apiregistration.k8s.io")
+SECRETS = {
+    "ngrok-api-key": "key-one",
+    "ngrok-authtoken": "token-one",
+    "ngrok-other": "key-two",
+    "ngrok-another": "token-two",
+    "argocd-sso": "sso-one",
+    "argocd-sso-other": "sso-two",
+    "git": "git-one",
+}
+_TOLD = {"events", "events.events.k8s.io"}
+"""Kinds that tell what was, and fade."""
+_MADE_BY_THE_CLUSTER = (
+    "ControllerRevision",
+    "EndpointSlice",
+    "Endpoints",
+    "IPAddress",
+    "Job",
+    "Lease",
+    "Pod",
+    "ReplicaSet",
+)
+"""Kinds that controllers make, under names or with contents that differ from run to run."""
+_GIVEN_BY_THE_CLUSTER = ("clusterIP", "clusterIPs")
 
 
 class Installs:
@@ -88,6 +96,10 @@ class Installs:
         """Deploys."""
         return self.engine.run("up", "--yes", "--skip-preview", "-s", NAME)
 
+    def refreshed(self) -> None:
+        """Reads the cluster into the state; fails where that changes anything."""
+        self.engine.run("refresh", "--yes", "--skip-preview", "--expect-no-changes", "-s", NAME)
+
     def unchanged(self) -> None:
         """Fails where anything is left to do."""
         self.engine.run("preview", "--expect-no-changes", "-s", NAME)
@@ -101,17 +113,48 @@ class Installs:
         found = json.loads(self.engine.run("preview", "-s", NAME, "--json"))["steps"]
         return {step["urn"].rpartition("::")[2]: step["op"] for step in found if step["op"] not in ("same", "read")}
 
+    def done(self) -> dict[str, str]:
+        """Deploys; what was done, by the resource's name; what stayed as it was is left out."""
+        events = map(json.loads, self.engine.run("up", "--yes", "--skip-preview", "--json", "-s", NAME).splitlines())
+        done = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in done if step["op"] != "same"}
+
     def kubectl(self, *arguments: str) -> str:
         """Asks the cluster."""
         command = ["kubectl", "--kubeconfig", self.kubeconfig, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    def objects(self) -> set[str]:
-        """Everything in the cluster: namespace, kind and name."""
-        kinds = set(self.kubectl("api-resources", "--verbs=list", "--output=name").split()) - set(_UNSTABLE)
-        form = "custom-columns=A:.metadata.namespace,B:.kind,C:.metadata.name"
-        listed = self.kubectl("get", ",".join(sorted(kinds)), "-A", "--no-headers", "--output", form)
-        return {" ".join(line.split()) for line in listed.splitlines()}
+    def objects(self) -> dict[str, str]:
+        """Everything in the cluster, by namespace, kind and name, with what its owners wish it to be."""
+        kinds = set(self.kubectl("api-resources", "--verbs=list", "--output=name").split()) - _TOLD
+        found = json.loads(self.kubectl("get", ",".join(sorted(kinds)), "-A", "--output=json"))["items"]
+        return {_key(item): json.dumps(_wished(item), sort_keys=True) for item in found if not _of_the_api_server(item)}
+
+    def wished(self) -> dict[str, str]:
+        """The part of it that is the same after each install: neither made by controllers nor by Helm for itself."""
+        found = {key: value for key, value in self.objects().items() if key.split()[1] not in _MADE_BY_THE_CLUSTER}
+        return {key: value for key, value in found.items() if "sh.helm.release" not in key}
+
+
+def _of_the_api_server(item: dict[str, Any]) -> bool:
+    """Its own sign of life, which changes every few seconds."""
+    return item["kind"] == "Lease" and item["metadata"]["namespace"] in ("kube-system", "kube-node-lease")
+
+
+def _key(item: dict[str, Any]) -> str:
+    return " ".join((item["metadata"].get("namespace", "-"), item["kind"], item["metadata"]["name"]))
+
+
+def _wished(item: dict[str, Any]) -> dict[str, Any]:
+    noted = item["metadata"].get("annotations", {})
+    wished = {key: value for key, value in item.items() if key not in ("metadata", "status")}
+    if item["kind"] == "Service":
+        wished["spec"] = {key: value for key, value in item["spec"].items() if key not in _GIVEN_BY_THE_CLUSTER}
+    return {
+        **wished,
+        "labels": item["metadata"].get("labels", {}),
+        "annotations": {key: value for key, value in noted.items() if key != "deployment.kubernetes.io/revision"},
+    }
 
 
 def installs(project, folder: Path) -> Installs:

@@ -6,64 +6,63 @@ the definitions of the Gateway API alone. The tests build on each other, in thei
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import os
+import shutil
+from pathlib import Path
 
 import pytest
-from installs_stack import ARGOCD_CHANGES, NAME, RETAINED, installs
+import yaml
+from installs_changes import ARGOCD, NGROK, UNCHANGED, changed, settings
+from installs_stack import RETAINED, installs
 
 pytestmark = pytest.mark.engine
 
-UPDATED_NGROK = {"ngrok-operator": "update"}
+CHANGES = [({"ngrok": change}, steps) for change, steps in NGROK]
+CHANGES += [({"argocd": change}, steps) for change, steps in ARGOCD]
 
-# Each setting that can change in a cluster that is in use, and what the engine then does; never a replacement.
-NGROK = [
-    ({"replicas": 3}, UPDATED_NGROK),
-    ({"agent_replicas": 3}, UPDATED_NGROK),
-    ({"resources": {"cpu": "150m", "memory": "300Mi"}}, UPDATED_NGROK),
-    ({"agent_resources": {"cpu": "300m", "memory": "600Mi"}}, UPDATED_NGROK),
-    ({"spread": False}, UPDATED_NGROK),
-    ({"watch_namespace": "ngrok-operator"}, UPDATED_NGROK),
-    ({"region": "eu"}, UPDATED_NGROK),
-    ({"domain_reclaim_policy": "Delete"}, UPDATED_NGROK),
-    ({"drain_policy": "Delete"}, UPDATED_NGROK),
-    ({"cleanup_hook_image": "docker.io/alpine/kubectl:1.35.0"}, UPDATED_NGROK),
-    ({"chart": {"values": {"log": {"level": "debug"}}}}, UPDATED_NGROK),
-    ({"timeout": "6m"}, {"ngrok-crds": "update", "ngrok-operator": "update"}),
-    ({"keep_crds": False}, {}),
-    (
-        {"disruption_budget": False},
-        {"ngrok-operator": "update", "ngrok-poddisruptionbudget-ngrok-operator-agent": "delete"},
-    ),
-]
-CHANGES = [({"ngrok": change}, steps) for change, steps in NGROK] + [
-    ({"argocd": change}, steps) for change, steps in ARGOCD_CHANGES
-]
+LASTING = ("deployment", "statefulset", "crd", "namespace", "service", "secret")
 
 
 @pytest.fixture(scope="module")
-def stack(project, tmp_path_factory):
+def before():
+    """The objects of the cluster before anything was deployed; told by the fixture ``stack``."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory):
+    """The same charts, as if a patch release had come out."""
+    folder = tmp_path_factory.mktemp("newer")
+    for chart in ("ngrok-operator", "ngrok-crds", "argo-cd"):
+        shutil.copytree(Path(os.environ.get("APIOPS_CHARTS", "")) / chart, folder / chart)
+        file = folder / chart / "Chart.yaml"
+        about = yaml.safe_load(file.read_text())
+        file.write_text(yaml.safe_dump({**about, "version": f"{about['version']}+newer"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stack(project, before, tmp_path_factory):
     stack = installs(project, tmp_path_factory.mktemp("installs"))
-    before = stack.objects()
+    before |= stack.objects()
     stack.up()
     yield stack
     stack.write(stack.settings)
-    stack.up()
     stack.destroy()
-    # Nothing is left but what is retained by name; a second install takes that over, and leaves no more behind.
-    for _ in range(2):
-        left = {tuple(line.split()) for line in stack.objects() - before}
-        assert {name for _, _, name in left} <= RETAINED
-        assert {kind for _, kind, _ in left} <= {"CustomResourceDefinition"}
-        assert (
-            set(
-                stack.kubectl("get", "crd", "--output=name")
-                .replace("customresourcedefinition.apiextensions.k8s.io/", "")
-                .split()
-            )
-            >= RETAINED
-        )
-        stack.up()
-        stack.destroy()
+
+
+def uids(stack):
+    """Each object of the kinds that must not be made anew, with its identity."""
+    found = json.loads(stack.kubectl("get", ",".join(LASTING), "-A", "--output", "json"))["items"]
+    named = {(item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]): item for item in found}
+    return {key: item["metadata"]["uid"] for key, item in named.items() if "sh.helm.release" not in key[2]}
+
+
+def test_each_setting_is_changed_or_says_why_not():
+    assert changed() | UNCHANGED.keys() == settings()
+    assert not changed() & UNCHANGED.keys()
 
 
 def test_after_up_nothing_is_left_to_do(stack):
@@ -71,29 +70,33 @@ def test_after_up_nothing_is_left_to_do(stack):
 
 
 def test_a_refresh_finds_no_change(stack):
-    stack.engine.run("refresh", "--yes", "--skip-preview", "--expect-no-changes", "-s", NAME)
+    stack.refreshed()
     stack.unchanged()
 
 
 @pytest.mark.parametrize(("change", "steps"), CHANGES, ids=lambda value: json.dumps(value) if value else "")
-def test_a_setting_changes_in_place(stack, change, steps):
-    stack.write(stack.with_changes(change))
+def test_a_setting_changes_in_place(stack, newer, change, steps):
+    there = uids(stack)
+    settings = stack.with_changes(json.loads(json.dumps(change).replace("{newer}", str(newer))))
+    stack.write(settings)
+    done = stack.done()
 
-    assert stack.steps() == steps
-
-
-def test_all_of_them_together_arrive_in_place(stack):
-    uids = {
-        kind: stack.kubectl("get", kind, "-A", "--output=jsonpath={.items[*].metadata.uid}")
-        for kind in ("deployment", "crd")
+    stack.settings = settings
+    # A "*" stands for a hash in a name.
+    assert {name: [done[found] for found in fnmatch.filter(done, name)] for name in steps} == {
+        name: [step] for name, step in steps.items()
     }
-    changes = [change for change, _ in CHANGES if change != {"ngrok": {"keep_crds": False}}]
-    stack.write(stack.with_changes(*changes))
-    stack.up()
+    assert len(done) == len(steps), done
+    assert {key: uid for key, uid in uids(stack).items() if key in there} == there
+
+
+def test_after_all_of_them_nothing_is_left_to_do(stack):
+    stack.unchanged()
+    stack.refreshed()
     stack.unchanged()
 
-    for kind, before in uids.items():
-        assert stack.kubectl("get", kind, "-A", "--output=jsonpath={.items[*].metadata.uid}") == before
+
+def test_all_of_them_have_arrived(stack):
     agent = json.loads(stack.kubectl("get", "deployment", "ngrok-operator-agent", "-n", "ngrok-operator", "-o", "json"))
     (container,) = agent["spec"]["template"]["spec"]["containers"]
     assert agent["spec"]["replicas"] == agent["status"]["readyReplicas"] == 3
@@ -101,24 +104,43 @@ def test_all_of_them_together_arrive_in_place(stack):
     assert "--region=eu" in container["args"]
     settings = json.loads(stack.kubectl("get", "configmap", "argocd-cm", "-n", "argocd", "-o", "json"))["data"]
     assert settings["url"] == "https://argocd.example.com"
-    assert "issuer: https://id.example.com" in settings["oidc.config"]
+    assert settings["timeout.reconciliation"] == "600s"
+    assert "issuer: https://login.example.com" in settings["oidc.config"]
+    policy = json.loads(stack.kubectl("get", "configmap", "argocd-rbac-cm", "-n", "argocd", "-o", "json"))["data"]
+    assert policy["policy.csv"] == "p, role:ops, projects, get, shop, deny\ng, shop-developers, role:ops\n"
     assert "pdb" not in stack.kubectl("get", "pdb", "-n", "ngrok-operator", "--output=name")
 
 
 def test_a_new_credential_arrives_in_the_same_secret(stack):
-    read = (
-        "get",
-        "secret",
-        "ngrok-credentials",
-        "-n",
-        "ngrok-operator",
-        "--output=jsonpath={.metadata.uid} {.data.API_KEY}",
-    )
+    secret = ("get", "secret", "ngrok-credentials", "-n", "ngrok-operator")
+    read = (*secret, "--output=jsonpath={.metadata.uid} {.data.API_KEY}")
     uid, old = stack.kubectl(*read).split()
-    stack.set_secret("ngrok-api-key", "key-two")
+    stack.set_secret("ngrok-other", "key-three")
     stack.up()
     same, new = stack.kubectl(*read).split()
 
-    assert (same, new) != (uid, old)
     assert same == uid
-    assert "key-two" not in stack.engine.run("stack", "export", "-s", NAME)
+    assert new != old
+    assert "key-three" not in stack.engine.run("stack", "export", "-s", "installs")
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_destroy_leaves_nothing_but_what_is_retained_by_name(stack, before, time):
+    """The second install takes over what the first one left, and leaves no more behind."""
+    if time == "second":
+        stack.up()
+    stack.destroy()
+    left = stack.objects()
+    kept = {key: value for key, value in left.items() if key not in before}
+    definitions = {f"- CustomResourceDefinition {name}" for name in RETAINED}
+    groups = {name.partition(".")[2] for name in RETAINED}
+
+    assert {key for key in kept if "APIService" not in key} == definitions - before.keys()
+    # The API server serves each definition's group, and says so by an object of its own.
+    assert {key.split()[2].partition(".")[2] for key in kept if "APIService" in key} <= groups
+    assert definitions <= left.keys()
+    assert {key: left.get(key) for key in before if key not in definitions} == {
+        key: value for key, value in before.items() if key not in definitions
+    }
+    deployment = json.loads(stack.engine.run("stack", "export", "-s", "installs"))["deployment"]
+    assert not deployment.get("resources")
