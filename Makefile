@@ -40,7 +40,7 @@ types: $(READY)  ## Check types: the package, the documented snippets, the stack
 	@cd stacks/teams/shop && ../../../$(BIN)/mypy --config-file ../../../pyproject.toml --cache-dir ../../../.mypy_cache describe.py
 
 engine: $(READY)  ## Run the tests on the real pulumi program, which must be on PATH
-	@$(BIN)/python -m pytest -m engine
+	@$(BIN)/python -m pytest -m "engine and not long"
 
 e2e: $(READY)  ## Run the tests on a real control plane; what it is made of is built first, once (15 minutes on 2 cores)
 	@command -v go >/dev/null || test -x $(BIN)/go || test -n "$$APIOPS_SANDBOX_BIN" || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,go]' \

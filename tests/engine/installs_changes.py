@@ -41,8 +41,10 @@ NGROK: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"cleanup_hook_image": "docker.io/alpine/kubectl:1.35.0"}, OPERATOR),
     ({"chart": {"values": {"log": {"level": "debug"}}}}, OPERATOR),
     ({"chart": {"path": "{newer}/ngrok-operator"}}, OPERATOR),
+    ({"chart": {"path": "{charts}/ngrok-operator"}}, OPERATOR),  # and back
     ({"crds": {"values": {"note": "none of the chart's"}}}, CRDS),
     ({"crds": {"path": "{newer}/ngrok-crds"}}, CRDS),
+    ({"crds": {"path": "{charts}/ngrok-crds"}}, CRDS),
     ({"api_key": "ngrok-other"}, CREDENTIALS),
     ({"authtoken": "ngrok-another"}, CREDENTIALS),
     ({"timeout": "6m"}, CRDS | OPERATOR),
@@ -66,6 +68,7 @@ ARGOCD: list[tuple[dict[str, Any], dict[str, str]]] = [
     (_repository(**{**_BASIC, "username": "reader"}), {"argocd-secret-repository-*": "update"}),
     ({"chart": {"values": {"configs": {"cm": {"timeout.reconciliation": "600s"}}}}}, RELEASE),
     ({"chart": {"path": "{newer}/argo-cd"}}, RELEASE),
+    ({"chart": {"path": "{charts}/argo-cd"}}, RELEASE),
     ({"timeout": "6m"}, RELEASE),
     ({"applications": "set"}, {}),
 ]

@@ -20,7 +20,13 @@ _PENDING = "--selector=owner=helm,status in (pending-install,pending-upgrade,uni
 
 
 def cut_off(
-    stack: Installs, command: str, when: Callable[[int, str], bool], *, delay: float = 0, orphan: bool = False
+    stack: Installs,
+    command: str,
+    when: Callable[[int, str], bool],
+    *,
+    delay: float = 0,
+    status: tuple[str, str] | None = None,
+    orphan: bool = False,
 ) -> str:
     """Runs `pulumi up` or `pulumi destroy` and kills it.
 
@@ -29,6 +35,7 @@ def cut_off(
         command: ``up`` or ``destroy``.
         when: Is given the number of a step's line and the line; kills where it says so.
         delay: Seconds from there.
+        status: Of which release, and which: waits from there until Helm says so.
         orphan: Kill the engine alone; its provider goes on, and is ended once Helm rests, as the how-to says.
 
     Returns:
@@ -48,6 +55,10 @@ def cut_off(
         said.append(line)
         steps += STEP.search(line) is not None
         if STEP.search(line) and when(steps, line):
+            deadline = time.monotonic() + 60
+            while status is not None and releases(stack).get(status[0]) != status[1]:
+                assert time.monotonic() < deadline, f"{status} never came"
+                time.sleep(0.05)
             time.sleep(delay)
             break
     others = psutil.Process(engine.pid).children(recursive=True) if engine.poll() is None else []

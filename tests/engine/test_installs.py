@@ -77,7 +77,8 @@ def test_a_refresh_finds_no_change(stack):
 @pytest.mark.parametrize(("change", "steps"), CHANGES, ids=lambda value: json.dumps(value) if value else "")
 def test_a_setting_changes_in_place(stack, newer, change, steps):
     there = uids(stack)
-    settings = stack.with_changes(json.loads(json.dumps(change).replace("{newer}", str(newer))))
+    text = json.dumps(change).replace("{newer}", str(newer)).replace("{charts}", os.environ["APIOPS_CHARTS"])
+    settings = stack.with_changes(json.loads(text))
     stack.write(settings)
     done = stack.done()
 

@@ -175,7 +175,7 @@ def test_highly_available_becomes_small_again_and_nothing_is_left_over(stack, sm
 
 def test_killed_on_the_way_to_ha_it_converges(stack):
     stack.write(stack.with_changes(HA))
-    cut_off(stack, "up", lambda _, line: "argocd-release updating" in line, delay=2)
+    cut_off(stack, "up", lambda _, line: "argocd-release updating" in line, status=("argocd", "pending-upgrade"))
     assert releases(stack) == {"argocd": "pending-upgrade"}
     type_in(stack, AFTER_UP)
 

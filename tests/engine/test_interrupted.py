@@ -123,9 +123,17 @@ def up_again(stack):
     """A stack that is deployed, and afterwards as its settings say."""
     stack.write(stack.settings)
     stack.up()
-    yield
-    stack.write(stack.settings)
-    type_in(stack, AFTER_UP)
+    try:
+        yield
+    finally:
+        stack.write(stack.settings)
+        type_in(stack, AFTER_UP)
+
+
+def cut_off_in_helm(stack):
+    """Kills the engine and its provider while Helm upgrades Argo CD."""
+    cut_off(stack, "up", lambda _, line: "argocd-release updating" in line, status=("argocd", "pending-upgrade"))
+    assert releases(stack)["argocd"] == "pending-upgrade"
 
 
 def test_nothing_is_made_anew_by_an_upgrade_that_was_cut_off(cluster):
@@ -134,8 +142,7 @@ def test_nothing_is_made_anew_by_an_upgrade_that_was_cut_off(cluster):
         read = ("get", "deployment,statefulset", "-A", "--output=jsonpath={.items[*].metadata.uid}")
         uids = stack.kubectl(*read)
         stack.write(stack.with_changes({"argocd": {"domain": "argocd.example.com"}}))
-        cut_off(stack, "up", lambda _, line: "argocd-release updating" in line, delay=2)
-        assert releases(stack)["argocd"] == "pending-upgrade"
+        cut_off_in_helm(stack)
         type_in(stack, AFTER_UP)
 
         assert stack.kubectl(*read) == uids
@@ -148,7 +155,7 @@ def test_a_refresh_does_not_take_what_was_cut_off_for_done(cluster):
     stack, _ = cluster
     with up_again(stack):
         stack.write(stack.with_changes({"argocd": {"domain": "argocd.example.com"}}))
-        cut_off(stack, "up", lambda _, line: "argocd-release updating" in line, delay=2)
+        cut_off_in_helm(stack)
         type_in(stack, "".join(line + "\n" for line in AFTER_UP.splitlines()[:2]))
         said = stack.engine.run("up", "--yes", "--skip-preview", "-s", NAME, code=1)
 
@@ -167,6 +174,19 @@ def test_what_the_state_lacks_is_taken_over_where_it_stands(cluster):
         for message in ("cannot re-use a name that is still in use", "already exists"):
             assert message in said
             assert message in HOW_TO
+        type_in(stack, AFTER_UP)
+
+        assert stack.kubectl(*read) == uids
+        converged(stack, "install", undisturbed)
+
+
+def test_a_state_that_is_lost_is_made_anew_and_nothing_in_the_cluster(cluster):
+    stack, undisturbed = cluster
+    with up_again(stack):
+        read = ("get", "deployment,statefulset,crd,namespace", "-A", "--output=jsonpath={.items[*].metadata.uid}")
+        uids = stack.kubectl(*read)
+        stack.engine.run("stack", "rm", NAME, "--force", "--yes", "--preserve-config")
+        stack.engine.run("stack", "init", NAME)
         type_in(stack, AFTER_UP)
 
         assert stack.kubectl(*read) == uids
