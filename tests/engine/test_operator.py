@@ -165,10 +165,14 @@ def test_taken_down_in_our_order_nothing_hangs(operator, reclaim):
     assert kept == ([HOST.removeprefix("https://")] if reclaim == "Retain" else [])
 
 
-def test_with_the_platform_first_its_drain_frees_the_teams_and_only_the_class_is_held(operator):
-    operator.install()
+@pytest.mark.parametrize("drain", ["Retain", "Delete"])
+def test_with_the_platform_first_its_drain_frees_the_teams_and_only_the_class_is_held(operator, drain):
+    operator.install(drain_policy=drain, domain_reclaim_policy=drain)
     publish(operator)
     operator.uninstall()
+    kept = operator.cloud.objects["reserved_domains"]
+    assert bool(kept) is (drain == "Retain")
+    assert bool(operator.objects("agentendpoints", "-A")) is (drain == "Retain")
 
     operator.kubectl("delete", "namespace", TEAM, RELEASE, "--timeout=60s")
     # Nobody is left who would let go of it: this is why it goes before the operator, and waits there for all Gateways.
