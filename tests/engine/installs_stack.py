@@ -38,6 +38,8 @@ SECRETS = {
 }
 _TOLD = {"events", "events.events.k8s.io"}
 """Kinds that tell what was, and fade."""
+_NO_CHANGE = ("same", "read")
+"""Steps that change nothing."""
 _MADE_BY_THE_CLUSTER = (
     "ControllerRevision",
     "EndpointSlice",
@@ -111,13 +113,13 @@ class Installs:
     def steps(self) -> dict[str, str]:
         """What a preview would do, by the resource's name; what stays is left out."""
         found = json.loads(self.engine.run("preview", "-s", NAME, "--json"))["steps"]
-        return {step["urn"].rpartition("::")[2]: step["op"] for step in found if step["op"] not in ("same", "read")}
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in found if step["op"] not in _NO_CHANGE}
 
     def done(self) -> dict[str, str]:
         """Deploys; what was done, by the resource's name; what stayed as it was is left out."""
         events = map(json.loads, self.engine.run("up", "--yes", "--skip-preview", "--json", "-s", NAME).splitlines())
         done = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
-        return {step["urn"].rpartition("::")[2]: step["op"] for step in done if step["op"] != "same"}
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in done if step["op"] not in _NO_CHANGE}
 
     def kubectl(self, *arguments: str) -> str:
         """Asks the cluster."""
