@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from apiops_components.delivery.place import Place
     from apiops_components.delivery.tree import Difference, Tree
     from apiops_components.project import Project
+    from apiops_components.render.manifest import Manifest
 
 
 @click.command("render")
@@ -72,7 +73,9 @@ def command(
     wanted = owner or ("gitops" if place and place.path == _resolved(out) else "all")
     descriptions = project.descriptions(env, team)
     show_warnings(render_warnings(descriptions))
-    manifests = [m for m in render_all(descriptions) if wanted in ("all", m.owner)]
+    alone = team or (project.root.name if project.platform != project else None)
+    beside = _beside(project, env, alone) if out else []
+    manifests = [m for m in (*beside, *render_all(descriptions)) if wanted in ("all", m.owner)]
     if out is None:
         if form == "json":
             listed = {"apiVersion": "v1", "kind": "List", "items": [m.object for m in manifests]}
@@ -83,7 +86,6 @@ def command(
     from apiops_components.delivery.deletions import MOST_DELETIONS  # noqa: PLC0415
     from apiops_components.delivery.tree import Tree, compare, write  # noqa: PLC0415
 
-    alone = team or (project.root.name if project.platform != project else None)
     only = project.settings(env).environment.namespace(alone) if alone else ""
     source = place.source(out) if place and not check else None
     tree = Tree.of(manifests, environment=env, form=form, source=source, only=only)
@@ -103,6 +105,13 @@ def command(
         _print_json(env, out, tree, written)
     click.echo(f"{len(tree.files)} manifests in {out}, {len(written)} files changed", err=True)
     return 0
+
+
+def _beside(project: Project, env: str, team: str | None) -> list[Manifest]:
+    """What the platform puts into the folder that is written for a team alone."""
+    from apiops_components.render.description import beside_team  # noqa: PLC0415
+
+    return beside_team(project.settings(env).environment, team) if team else []
 
 
 def _check_promoted(project: Project, env: str, base: str | None, out: Path | None, form: str) -> int:

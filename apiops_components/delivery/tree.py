@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -89,7 +89,12 @@ class Tree:
             for part in old.parts
             if (files := tuple(path for path in part.files if not self.holds(path)))
         ]
-        parts = sorted([*self.listing.parts, *foreign], key=lambda part: (part.team, part.component))
+        by_name = {(part.team, part.component): part for part in foreign}
+        for part in self.listing.parts:
+            there = by_name.get((part.team, part.component), part)
+            files = tuple(sorted({*there.files, *part.files}))  # of a component, some may be here and some elsewhere
+            by_name[part.team, part.component] = replace(part, owner=part.owner or there.owner, files=files)
+        parts = [by_name[name] for name in sorted(by_name)]
         everything = dict(sorted({**kept, **self.listing.files}.items()))
         new = Index(self.listing.environment, everything, self.listing.source, self.listing.promoted, tuple(parts))
         return Tree(self.files, new, self.only)

@@ -66,6 +66,9 @@ class TeamSettings(CheckedModel):
     """The host that the team owns here."""
     pod_security: PodSecurity | None = None
     """``restricted`` by default."""
+    open_network: Reason | None = None
+    """Why pods that no NetworkPolicy is for may be called by anybody and call anybody. Without it nobody may, so that
+    what is deployed beside the described workloads brings a NetworkPolicy of its own (CIS GKE 4.3.2)."""
     variables: Mapping[str, Variable] = Field(default_factory=dict)
     """The team's own values, such as an issuer; read in its ``describe.py``."""
 

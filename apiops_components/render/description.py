@@ -17,12 +17,21 @@ from apiops_components.render.gateway import api_objects, gateway_objects
 from apiops_components.render.gitlab import repository_secret
 from apiops_components.render.gitops_set import gitops_set_objects
 from apiops_components.render.host import Host
-from apiops_components.render.installs import namespace
+from apiops_components.render.installs import PART_OF, namespace
 from apiops_components.render.manifest import Manifest, Owner
 from apiops_components.render.operator import GATEWAY_CLASS, operator_objects
 from apiops_components.render.refusal import host_warnings
 
-__all__ = ["gitops_set", "gitops_specs", "ingress_namespace", "render_all", "render_warnings", "team_namespace"]
+__all__ = [
+    "beside_team",
+    "gitops_set",
+    "gitops_specs",
+    "ingress_namespace",
+    "render_all",
+    "render_warnings",
+    "team_namespace",
+    "team_objects",
+]
 
 
 def render_all(descriptions: Iterable[Description]) -> list[Manifest]:
@@ -47,6 +56,12 @@ def render_all(descriptions: Iterable[Description]) -> list[Manifest]:
             seen[manifest.path] = manifest.component
             manifests.append(manifest)
     return manifests
+
+
+def beside_team(environment: Environment, team: str) -> list[Manifest]:
+    """What the platform puts into the namespace of a team, beside what the team describes."""
+    namespace = environment.namespace(team)
+    return [item for item in _platform(environment) if item.object["metadata"].get("namespace") == namespace]
 
 
 def render_warnings(descriptions: Iterable[Description]) -> list[Problem]:
@@ -139,13 +154,27 @@ def _platform(environment: Environment) -> Iterator[Manifest]:
     for name, token in environment.gitlab_tokens.items():
         if token.repository is not None:
             parts.append((f"GitLabToken {name}", None, [repository_secret(token.repository)]))
-    parts += [(f"Team {team}", team, [team_namespace(environment, team)]) for team in environment.teams]
+    parts += [(f"Team {team}", team, team_objects(environment, team)) for team in environment.teams]
     parts += [(f"GitOps {team}", team, gitops_objects(spec)) for team, spec in gitops_specs(environment).items()]
     if (followers := gitops_set(environment)) is not None:
         parts.append(("GitOpsSet teams", None, gitops_set_objects(followers)))
     for component, team, objects in parts:
         for item in objects:
             yield Manifest(item, component, "pulumi", team)
+
+
+def team_objects(environment: Environment, team: str) -> list[dict[str, Any]]:
+    """The Namespace of a team and, unless its settings say why not, the policy that closes it by default."""
+    home = team_namespace(environment, team)
+    if environment.team(team).open_network:
+        return [home]
+    closed = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "default-deny", "namespace": home["metadata"]["name"], "labels": dict(PART_OF)},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+    }
+    return [home, closed]
 
 
 def team_namespace(environment: Environment, team: str) -> dict[str, Any]:
@@ -157,6 +186,8 @@ def team_namespace(environment: Environment, team: str) -> dict[str, Any]:
     annotations = {"apiops/owner": settings.owner}
     if settings.pod_security:
         annotations["apiops/pod-security-reason"] = settings.pod_security.reason
+    if settings.open_network:
+        annotations["apiops/open-network-reason"] = settings.open_network
     rendered["metadata"]["annotations"] = annotations
     return rendered
 

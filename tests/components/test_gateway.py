@@ -14,7 +14,7 @@ from apiops_components.models.policy.actions import AddHeaders, JwtValidation
 from apiops_components.models.policy.document import Rule, TrafficPolicy
 from apiops_components.models.route import Backend, Route
 from apiops_components.models.workload import Workload
-from apiops_components.render.description import team_namespace
+from apiops_components.render.description import team_objects
 from apiops_components.render.gateway import api_objects, gateway_objects
 from apiops_components.testing.pulumi import record
 
@@ -241,17 +241,18 @@ def environment(**teams):
     return Environment.model_validate(data)
 
 
-def test_a_team_is_its_namespace():
+def test_a_team_is_its_namespace_which_is_closed_by_default():
     settings = environment(red={"owner": "r@example.com", "delivery": "direct", "namespace": "scarlet"})
 
     def program():
         pulumi.export("namespace", Team("red", settings).namespace)
 
     recording = record(program)
-    (made,) = recording.children(recording.one("apiops:index:Team"))
+    made, closed = recording.children(recording.one("apiops:index:Team"))
 
-    assert made.inputs == team_namespace(settings, "red")
-    assert made.name == "red-namespace-scarlet"
+    assert [made.inputs, closed.inputs] == team_objects(settings, "red")
+    assert (made.name, closed.name) == ("red-namespace-scarlet", "red-networkpolicy-default-deny")
+    assert made.urn in closed.dependencies
     assert recording.outputs == {"namespace": "scarlet"}
 
 

@@ -22,7 +22,13 @@ from apiops_components.models.route import Backend, HttpRoute, Route
 from apiops_components.models.secret import SecretSlot
 from apiops_components.models.workload import Workload
 from apiops_components.project import Project
-from apiops_components.render.description import gitops_specs, ingress_namespace, render_all, team_namespace
+from apiops_components.render.description import (
+    gitops_specs,
+    ingress_namespace,
+    render_all,
+    team_namespace,
+    team_objects,
+)
 from apiops_components.render.gateway import api_objects, gateway_objects
 from apiops_components.render.lowering import exact_matches, lower_route
 from apiops_components.render.manifest import Manifest
@@ -456,6 +462,23 @@ def test_a_teams_namespace_says_whose_it_is_and_what_its_pods_may_do():
     assert blue["metadata"]["name"] == "azure"
     assert blue["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
     assert blue["metadata"]["annotations"]["apiops/pod-security-reason"] == "An old image."
+
+
+def test_pods_of_a_team_talk_to_nobody_unless_a_policy_or_a_reason_says_so():
+    reason = "What runs here is deployed by a chart without policies."
+    made = environment(
+        teams={
+            "red": {"owner": "red@example.com", "delivery": "direct"},
+            "blue": {"owner": "blue@example.com", "delivery": "direct", "open_network": reason},
+        }
+    )
+    red, blue = team_objects(made, "red"), team_objects(made, "blue")
+
+    assert [item["kind"] for item in red] == ["Namespace", "NetworkPolicy"]
+    assert red[1]["metadata"]["namespace"] == "red"
+    assert red[1]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert [item["kind"] for item in blue] == ["Namespace"]
+    assert blue[0]["metadata"]["annotations"]["apiops/open-network-reason"] == reason
 
 
 def test_only_teams_that_argo_cd_delivers_have_an_application():
