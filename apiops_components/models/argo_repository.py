@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_core import InitErrorDetails
 
-from apiops_components.models.base import Bool, CheckedModel, DnsLabel, Integer, SecretName, Text, fault
+from apiops_components.models.base import Bool, CheckedModel, DnsLabel, Integer, Model, SecretName, Text, fault
 
 __all__ = [
     "AzureCredential",
     "BasicCredential",
-    "CertificateCredential",
+    "ClientCertificate",
     "GitHubAppCredential",
     "GoogleCredential",
     "NoCredential",
@@ -63,6 +63,15 @@ class _Repository(CheckedModel):
             yield fault("argocd/template", "a template has no name: Argo CD reads none", "leave it out", ["name"])
 
 
+class ClientCertificate(Model):
+    """A certificate for TLS. Argo CD shows it beside another credential alone."""
+
+    certificate: SecretName
+    """Secret with the certificate, in PEM."""
+    private_key: SecretName
+    """Secret with its key, in PEM."""
+
+
 class NoCredential(_Repository):
     """A repository that everybody may read; named here so that a project can own it, or for its proxy."""
 
@@ -79,6 +88,8 @@ class BasicCredential(_Repository):
     """GitHub, GitLab and others take any name beside a token."""
     password: SecretName
     """Secret with the password or token."""
+    client_certificate: ClientCertificate | None = None
+    """Shown beside it, where the host asks for one."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         yield from super().faults()
@@ -92,6 +103,8 @@ class TokenCredential(_Repository):
     """Tells it from the others."""
     token: SecretName
     """Secret with the token."""
+    client_certificate: ClientCertificate | None = None
+    """Shown beside it, where the host asks for one."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         yield from super().faults()
@@ -115,21 +128,6 @@ class SshCredential(_Repository):
             yield fault("argocd/repository-url", message, "git@host:group/project.git, or ssh://…", ["url"])
 
 
-class CertificateCredential(_Repository):
-    """A client certificate over https."""
-
-    kind: Literal["certificate"] = "certificate"
-    """Tells it from the others."""
-    certificate: SecretName
-    """Secret with the certificate, in PEM."""
-    private_key: SecretName
-    """Secret with its key, in PEM."""
-
-    def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
-        yield from super().faults()
-        yield from _in_clear(self)
-
-
 class GitHubAppCredential(_Repository):
     """An installation of a GitHub App: its tokens live for an hour, and belong to no person."""
 
@@ -143,6 +141,8 @@ class GitHubAppCredential(_Repository):
     """Secret with the App's key, in PEM."""
     enterprise_url: Text | None = None
     """Address of the API of a GitHub Enterprise, such as ``https://github.example.com/api/v3``."""
+    client_certificate: ClientCertificate | None = None
+    """Shown beside it, where the host asks for one."""
 
     def faults(self) -> Iterator[InitErrorDetails]:  # noqa: D102
         yield from super().faults()
@@ -174,7 +174,6 @@ Repository = Annotated[
     NoCredential
     | BasicCredential
     | TokenCredential
-    | CertificateCredential
     | SshCredential
     | GitHubAppCredential
     | GoogleCredential

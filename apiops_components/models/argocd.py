@@ -132,9 +132,13 @@ class ArgoCDSpec(CheckedModel):
         if self.sso is not None:
             yield self.sso.client_secret, ("sso", "client_secret")
         for index, repository in enumerate(self.repositories):
-            for field in ("password", "token", "certificate", "private_key", "service_account_key"):
+            place = ("repositories", index)
+            for field in ("password", "token", "private_key", "service_account_key"):
                 if (secret := getattr(repository, field, None)) is not None:
-                    yield secret, ("repositories", index, field)
+                    yield secret, (*place, field)
+            if (shown := getattr(repository, "client_certificate", None)) is not None:
+                yield shown.certificate, (*place, "client_certificate", "certificate")
+                yield shown.private_key, (*place, "client_certificate", "private_key")
 
     @property
     def minimum_nodes(self) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 from apiops_components.models.argo_repository import (
     AzureCredential,
     BasicCredential,
-    CertificateCredential,
     GitHubAppCredential,
     GoogleCredential,
     Repository,
@@ -40,7 +39,7 @@ def repository_object(repository: Repository, namespace: str) -> dict[str, Any]:
             "labels": {**PART_OF, "argocd.argoproj.io/secret-type": kind},
         },
         "type": "Opaque",
-        "stringData": data | _credential(repository),
+        "stringData": data | _credential(repository) | _certificate(repository),
     }
 
 
@@ -50,9 +49,6 @@ def _credential(repository: Repository) -> dict[str, Any]:
             return {"username": repository.username, "password": SecretSlot(repository.password)}
         case TokenCredential():
             return {"bearerToken": SecretSlot(repository.token)}
-        case CertificateCredential():
-            certificate, key = SecretSlot(repository.certificate), SecretSlot(repository.private_key)
-            return {"tlsClientCertData": certificate, "tlsClientCertKey": key}
         case SshCredential():
             return {"sshPrivateKey": SecretSlot(repository.private_key)}
         case GitHubAppCredential():
@@ -69,3 +65,13 @@ def _credential(repository: Repository) -> dict[str, Any]:
             return {"useAzureWorkloadIdentity": "true"}
         case _:
             return {}
+
+
+def _certificate(repository: Repository) -> dict[str, Any]:
+    shown = getattr(repository, "client_certificate", None)
+    if shown is None:
+        return {}
+    return {
+        "tlsClientCertData": SecretSlot(shown.certificate),
+        "tlsClientCertKey": SecretSlot(shown.private_key),
+    }

@@ -253,6 +253,11 @@ class Sandbox:
         wrapper = folder.bin / "git-verify-wrapper.sh"
         wrapper.write_text("#!/bin/sh\nexit 0\n")
         wrapper.chmod(0o700)
+        if state.full:
+            # Git asks a program of this name for the password of a repository.
+            program = folder.bin / "argocd"
+            program.unlink(missing_ok=True)
+            program.symlink_to(state.programs["argocd"])
         write_private(folder.state, state.model_dump_json(indent=2).encode())
         if not (folder.certificates / "service-accounts.key").is_file():  # the last that is written
             shutil.rmtree(folder.certificates, ignore_errors=True)

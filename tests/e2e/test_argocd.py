@@ -121,14 +121,23 @@ def test_the_settings_of_log_in_are_ones_to_argo_cd(judge, tmp_path):
 
 
 GIT = "https://git.example.com/apis.git"
+CERTIFICATE = {"certificate": "s", "private_key": "s"}
+SHOWN = {"tlsClientCertData": "S", "tlsClientCertKey": "S"}
 REPOSITORIES = [
     ({"kind": "public", "url": GIT}, {}),
     ({"kind": "public", "url": GIT, "proxy": "http://proxy:3128"}, {"proxy": "http://proxy:3128"}),
     ({"kind": "basic", "url": GIT, "username": "u", "password": "s"}, {"username": "u", "password": "S"}),
     ({"kind": "token", "url": GIT, "token": "s"}, {"bearerToken": "S"}),
-    (
-        {"kind": "certificate", "url": GIT, "certificate": "s", "private_key": "s"},
-        {"tlsClientCertData": "S", "tlsClientCertKey": "S"},
+    *(
+        ({**ours, "url": GIT, "client_certificate": CERTIFICATE}, {**theirs, **SHOWN})
+        for ours, theirs in (
+            ({"kind": "basic", "username": "u", "password": "s"}, {"username": "u", "password": "S"}),
+            ({"kind": "token", "token": "s"}, {"bearerToken": "S"}),
+            (
+                {"kind": "github-app", "app_id": 1, "installation_id": 2, "private_key": "s"},
+                {"githubAppID": 1, "githubAppInstallationID": 2, "githubAppPrivateKey": "S"},
+            ),
+        )
     ),
     ({"kind": "ssh", "url": "git@git.example.com:a/b.git", "private_key": "s"}, {"sshPrivateKey": "S"}),
     (

@@ -34,8 +34,8 @@ def data(**settings):
         ),
         ({"kind": "token", "token": "git-token"}, {"bearerToken": "<secret:git-token>"}),
         (
-            {"kind": "certificate", "certificate": "crt", "private_key": "key"},
-            {"tlsClientCertData": "<secret:crt>", "tlsClientCertKey": "<secret:key>"},
+            {"kind": "token", "token": "t", "client_certificate": {"certificate": "crt", "private_key": "key"}},
+            {"bearerToken": "<secret:t>", "tlsClientCertData": "<secret:crt>", "tlsClientCertKey": "<secret:key>"},
         ),
         (
             {"kind": "ssh", "url": "git@git.example.com:apis.git", "private_key": "git-key"},
@@ -84,11 +84,6 @@ def test_the_secret_is_found_by_its_label_and_named_by_its_address():
         ({"kind": "public", "type": "helm"}, "name", "argocd/repository-name"),
         ({"kind": "token", "token": "t", "template": True, "project": "shop"}, "project", "argocd/template"),
         ({"kind": "token", "token": "t", "template": True, "name": "all"}, "name", "argocd/template"),
-        (
-            {"kind": "certificate", "certificate": "c", "private_key": "k", "url": "http://git/x"},
-            "url",
-            "argocd/repository-url",
-        ),
         (
             {"kind": "github-app", "app_id": 0, "installation_id": 1, "private_key": "k"},
             "app_id",
