@@ -61,13 +61,27 @@ create() {{
     echo "minikube has a profile $PROFILE already: choose another name, or remove it: minikube delete -p $PROFILE" >&2
     exit 17
   fi
-  trap : HUP INT TERM  # they end minikube, and what it left is deleted
-  {{ start && kubeconfig; }} || {{
+  begin &
+  trap : HUP INT TERM  # each ends a wait
+  while :; do
+    code=0
+    wait $! || code=$?
+    kill -0 $! 2>/dev/null || exit "$code"
+  done
+}}
+
+# In a shell of its own: an update that is broken off or takes too long kills the first one, and not minikube. PIPE: the
+# engine may be gone, with all that reads here.
+begin() {{
+  trap : HUP TERM
+  trap '' PIPE
+  {{ start && kill -0 $$ 2>/dev/null && kubeconfig; }} || {{
     code=$?
     log="$home/.kube/apiops/$PROFILE.log"
     minikube logs --last-start-only >"$log" 2>&1 || true  # deleting writes another
-    echo "the start failed; what it left is deleted; its log: $log" >&2
-    (delete) || true
+    if (delete); then
+      echo "the start failed or was broken off; what it left is deleted; its log: $log" >&2 || true
+    fi
     exit "$code"
   }}
 }}
@@ -90,8 +104,7 @@ delete() {{
         exit "$code" ;;
     esac
   fi
-  minikube delete --profile "$PROFILE" >&2
-  rm -f "$KUBECONFIG"
+  minikube delete --profile "$PROFILE" >&2 && rm -f "$KUBECONFIG"
 }}
 
 "$1"

@@ -283,18 +283,41 @@ def test_a_failed_start_is_cleaned_up_and_stays_failed(machine, fails):
     assert machine.profiles == []
     said = {"start": "X Exiting due to GUEST_PROVISION", "kubectl": "error: context does not exist"}[fails]
     assert said in done.stderr
-    assert f"its log: {machine.home}/.kube/apiops/dev.log" in done.stderr
+    assert f"what it left is deleted; its log: {machine.home}/.kube/apiops/dev.log" in done.stderr
     assert machine.minikube_calls == ["status", "start", "logs", "status", "start", "delete"]
 
 
-def test_a_start_that_is_broken_off_is_cleaned_up(machine):
-    process = machine.start(main().inputs, "create", TAKES="60")
+def started(machine, **more):
+    process = machine.start(main().inputs, "create", **more)
     while machine.profiles != ["dev"]:
         assert process.poll() is None
         time.sleep(0.01)
+    return process
+
+
+def test_a_start_that_is_ended_is_cleaned_up(machine):
+    process = started(machine, TAKES="60")
     os.killpg(process.pid, signal.SIGTERM)
     process.communicate(timeout=30)
-    assert process.returncode != 0
+    assert process.returncode == 128 + signal.SIGTERM
+    assert machine.profiles == []
+
+
+def test_a_start_whose_shell_is_killed_as_the_engine_does_is_cleaned_up_when_it_ends(machine):
+    process = started(machine, TAKES="0.5")
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    out, err = process.communicate(timeout=30)  # as the engine, it waits for all that writes there
+    assert out == ""
+    assert "failed or was broken off; what it left is deleted" in err
+    assert machine.profiles == []
+
+
+def test_a_start_that_nobody_hears_is_cleaned_up_when_it_ends(machine):
+    process = started(machine, TAKES="0.5")
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=30) != 0
     assert machine.profiles == []
 
 

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.engine
@@ -140,6 +141,21 @@ def stack(tmp_path):
     return stack_with(tmp_path, minikube=MINIKUBE, kubectl=KUBECTL)
 
 
+def until(what, seconds=60):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def starting(stack):
+    """An update whose minikube has begun, and takes a while."""
+    (stack.home / "slow").touch()
+    process = stack.start("up", "--yes", "--skip-preview", "--stack=dev")
+    until((stack.home / "profiles/dev").exists)
+    return process
+
+
 def test_the_real_minikube_without_a_driver_says_so_each_time_and_leaves_nothing(tmp_path):
     if shutil.which("minikube") is None or shutil.which("kubectl") is None:
         pytest.skip("minikube or kubectl is not on PATH")
@@ -224,26 +240,44 @@ def test_a_cluster_whose_driver_stopped_is_neither_replaced_nor_forgotten(stack)
     assert not stack.ready
 
 
-def test_killed_while_minikube_starts_it_converges_once_the_profile_is_deleted(stack):
-    (stack.home / "slow").touch()
-    process = stack.start("up", "--yes", "--skip-preview", "--stack=dev")
-    while not (stack.home / "profiles/dev").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
+def test_killed_while_minikube_starts_it_converges(stack):
+    process = starting(stack)
+    provider = [child for child in psutil.Process(process.pid).children(recursive=True) if "command" in child.name()]
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    while not stack.ready:  # what minikube began goes on without the engine
-        time.sleep(0.05)
+    until(lambda: not (stack.home / "profiles/dev").exists())
     (stack.home / "slow").unlink()
+    for left in provider:  # the engine took none of its providers along
+        left.kill()
 
     stack.run("cancel", "--yes", "--stack=dev")
     stack.run("refresh", "--yes", "--stack=dev", "--clear-pending-creates")
+    stack.up()
+    stack.unchanged()
+    stack.destroy()
+
+
+def test_a_profile_that_no_state_knows_is_left_alone_until_somebody_deletes_it(stack):
+    (stack.home / "profiles/dev").mkdir(parents=True)
     said = stack.up(code=1)
     assert "minikube has a profile dev already" in said
-    assert stack.ready
+    assert (stack.home / "profiles/dev").exists()
     command = ["minikube", "delete", "-p", "dev"]
     assert " ".join(command) in said
     subprocess.run(command, env=stack.environment, check=True)
+    stack.up()
+    stack.unchanged()
+    stack.destroy()
+
+
+def test_broken_off_while_minikube_starts_it_leaves_nothing(stack):
+    process = starting(stack)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the start failed or was broken off; what it left is deleted" in said
+    assert not (stack.home / "profiles/dev").exists()
+    (stack.home / "slow").unlink()
     stack.up()
     stack.unchanged()
     stack.destroy()

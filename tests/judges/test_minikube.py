@@ -193,7 +193,7 @@ def test_a_start_that_fails_leaves_nothing_but_its_log(machine):
     assert not list(machine.home.glob(".minikube/machines/*"))
     assert machine.run("minikube", "status", "--profile=dev").returncode == 85
     log = machine.home / ".kube" / "apiops" / "dev.log"
-    assert f"what it left is deleted; its log: {log}" in done.stderr
+    assert f"the start failed or was broken off; what it left is deleted; its log: {log}" in done.stderr
     assert "GUEST_PROVISION" in log.read_text()
 
 
