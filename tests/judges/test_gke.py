@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
-import shutil
-import subprocess
 
 import pytest
+from verdicts import CHECKOV, checkov_report
 
 from apiops_components.components.gke import GkeCluster
 from apiops_components.models.cluster.hardening_rules import CHOSEN, CONTROLS, FIXED
@@ -21,7 +19,6 @@ from apiops_components.testing.pulumi import record
 
 pytestmark = pytest.mark.judges
 
-CHECKOV = os.environ.get("APIOPS_CHECKOV") or shutil.which("checkov")
 SPEC = {
     "name": "acme-prod",
     "project": "acme-prod",
@@ -199,15 +196,7 @@ def judged(folder, **files):
         (folder / name / "main.tf.json").write_text(json.dumps({"resource": content}))
     if not CHECKOV:
         pytest.skip("checkov is not on PATH")
-    done = subprocess.run(
-        [CHECKOV, "--directory", folder, "--framework", "terraform_json", "--output", "json", "--compact"],
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    report = json.loads(done.stdout)["results"]
-    assert not report["parsing_errors"]
+    report = checkov_report(folder, "terraform_json")
     return [
         {
             (item["file_path"].split("/")[1], item["check_id"], item["resource"].rpartition(".")[2])

@@ -30,9 +30,10 @@ def judged(folder, content, *optional):
     return checkov(place) | kube_score(place / "objects.yaml", *optional)
 
 
-def checkov(folder):
+def checkov_report(folder, framework):
+    """What checkov says of a folder: `passed_checks` and `failed_checks`."""
     done = subprocess.run(
-        [CHECKOV, "--directory", folder, "--framework", "kubernetes", "--output", "json", "--compact"],
+        [CHECKOV, "--directory", folder, "--framework", framework, "--output", "json", "--compact"],
         env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         capture_output=True,
         text=True,
@@ -41,6 +42,11 @@ def checkov(folder):
     report = json.loads(done.stdout)["results"]
     assert report["passed_checks"]
     assert not report["parsing_errors"]
+    return report
+
+
+def checkov(folder):
+    report = checkov_report(folder, "kubernetes")
     # A resource is Kind.namespace.name; a pod of the graph has its labels behind.
     return {(item["check_id"], item["resource"].split(".")[2]) for item in report["failed_checks"]}
 
