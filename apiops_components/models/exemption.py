@@ -6,7 +6,7 @@ that the list of exemptions is the list of what is really open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic_core import InitErrorDetails
@@ -63,15 +63,19 @@ def unexempted_faults(breaches: Iterable[Breach], exemptions: Sequence[Exemption
             yield fault(breach.code, breach.message, hint, breach.loc)
 
 
-def unneeded_faults(breaches: Iterable[Breach], exemptions: Sequence[Exemption]) -> Iterator[InitErrorDetails]:
-    """Exemptions that nothing needs, or that are given twice; asks for all the breaches there are."""
-    needed = {breach.rule for breach in breaches}
-    seen: set[Restriction] = set()
-    for index, exemption in enumerate(exemptions):
+def unneeded_faults(
+    given: Iterable[str],
+    broken: Container[str],
+    codes: tuple[str, str] = ("workload/exemption-repeated", "workload/exemption-unneeded"),
+) -> Iterator[InitErrorDetails]:
+    """Exemptions, by their rules, that are given twice, or that nothing needs; of a workload or a cluster."""
+    repeated, unneeded = codes
+    seen: set[str] = set()
+    for index, rule in enumerate(given):
         loc = ("exemptions", index, "rule")
-        if exemption.rule in seen:
-            yield fault("workload/exemption-repeated", f"{exemption.rule} is exempted twice", "leave one", loc)
-        elif exemption.rule not in needed:
-            message = f"nothing breaks {exemption.rule}: the exemption would only hide what breaks it next"
-            yield fault("workload/exemption-unneeded", message, "leave it out", loc)
-        seen.add(exemption.rule)
+        if rule in seen:
+            yield fault(repeated, f"{rule} is exempted twice", "leave one", loc)
+        elif rule not in broken:
+            message = f"nothing breaks {rule}: the exemption would only hide what breaks it next"
+            yield fault(unneeded, message, "leave it out", loc)
+        seen.add(rule)

@@ -249,7 +249,8 @@ class Workload(CheckedModel):
     def _exemption_faults(self) -> Iterator[InitErrorDetails]:
         yield from unexempted_faults(self.breaches(), self.exemptions)
         if self.is_whole:
-            yield from unneeded_faults(self.breaches(), self.exemptions)
+            broken = {breach.rule for breach in self.breaches()}
+            yield from unneeded_faults((exemption.rule for exemption in self.exemptions), broken)
 
 
 def _endpoint(probe: HttpProbe | TcpProbe, workload: Workload) -> tuple[int, str | None]:

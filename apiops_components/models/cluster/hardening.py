@@ -10,6 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from apiops_components.models.base import Model, Reason, fault
 from apiops_components.models.cluster.hardening_rules import CHOSEN, CONTROLS, FIXED, HardeningRule
+from apiops_components.models.exemption import unneeded_faults
 
 __all__ = ["HardeningExemption", "HardeningRow", "hardening", "hardening_faults"]
 
@@ -40,15 +41,8 @@ def hardening_faults(spec: Any, exemptions: Sequence[HardeningExemption]) -> Ite
                         f"{control.fix}; or say why not: exemptions: [{{rule: {control.rule}, reason: …}}]",
                         path,
                     )
-    seen: set[str] = set()
-    for index, exemption in enumerate(exemptions):
-        loc = ("exemptions", index, "rule")
-        if exemption.rule in seen:
-            yield fault("gke/exemption", f"{exemption.rule} is exempted twice", "leave one", loc)
-        elif exemption.rule not in broken:
-            message = f"nothing breaks {exemption.rule}: the exemption would only hide what breaks it next"
-            yield fault("gke/exemption", message, "leave it out", loc)
-        seen.add(exemption.rule)
+    rules = (exemption.rule for exemption in exemptions)
+    yield from unneeded_faults(rules, broken, ("gke/exemption", "gke/exemption"))
 
 
 class HardeningRow(NamedTuple):
