@@ -59,7 +59,8 @@ class _LazyGroup(click.Group):
 def _group() -> None:
     """APIs run as code: typed Python in Git becomes a previewed, guarded, deployed platform.
 
-    Run it inside a project, a folder with a Pulumi.yaml. Only comment, gitlab, sandbox and smoke touch a network.
+    Run it inside a project, a folder with a Pulumi.yaml. Only comment, drift, gitlab, sandbox, smoke and, with
+    --kubeconfig, promote touch a network.
 
     \b
       apiopsctl check --env prod                  do the guardrails hold?
