@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
+from apiops_components.models.environment import Environment
 from apiops_components.models.operator import NgrokOperatorSpec
 from apiops_components.models.workload import Workload
+from apiops_components.render.description import team_objects
 from apiops_components.render.operator import operator_objects
 from apiops_components.render.workload import workload_objects
 
@@ -61,7 +63,7 @@ ALLOWED = [
     (PROMETHEUS, MANAGER, 8080, "TCP"),
     (PROMETHEUS, AGENT, 8080, "TCP"),
     # Services of bound endpoints lead to the forwarder, from any pod and on any port.
-    (NEIGHBOUR, FORWARDER, 10001, "TCP"),
+    (STRANGER, FORWARDER, 10001, "TCP"),
     (ORDERS, DNS, 53, "UDP"),
     (ORDERS, DNS, 53, "TCP"),
     (ORDERS, METADATA, 53, "UDP"),
@@ -69,9 +71,9 @@ ALLOWED = [
 REFUSED = [
     # Probes come from the node, which no policy keeps out; nobody else asks there. Webhooks it has none.
     (PROMETHEUS, MANAGER, 8081, "TCP"),
-    (NEIGHBOUR, AGENT, 8081, "TCP"),
-    (NEIGHBOUR, AGENT, 443, "TCP"),
-    (NEIGHBOUR, MANAGER, 9443, "TCP"),
+    (STRANGER, AGENT, 8081, "TCP"),
+    (STRANGER, AGENT, 443, "TCP"),
+    (STRANGER, MANAGER, 9443, "TCP"),
     (MANAGER, AGENT, 8081, "TCP"),
     (NGROKS, AGENT, 443, "TCP"),
     (NGROKS, CLEANUP, 22, "TCP"),
@@ -91,12 +93,20 @@ REFUSED = [
     (ORDERS, AGENT, 8080, "TCP"),
     (ORDERS, OTHER_SYSTEM, 53, "UDP"),
     (ORDERS, DNS, 9153, "TCP"),
+    # A pod of the team that no policy is for is closed both ways.
+    (AGENT, NEIGHBOUR, 8080, "TCP"),
+    (STRANGER, NEIGHBOUR, 8080, "TCP"),
+    (NEIGHBOUR, DNS, 53, "UDP"),
+    (NEIGHBOUR, STRANGER, 8080, "TCP"),
 ]
 
 
 def policies():
     workload = Workload(name="orders", image=f"registry.example.com/shop/orders:1.2.3@sha256:{'0' * 64}", port=8080)
-    ours = operator_objects(NgrokOperatorSpec())
+    team = {"owner": "shop@example.com", "delivery": "direct"}
+    cluster = {"kind": "minikube", "name": "dev"}
+    settings = {"name": "dev", "owner": "platform@example.com", "cluster": cluster, "teams": {"shop": team}}
+    ours = operator_objects(NgrokOperatorSpec()) + team_objects(Environment.model_validate(settings), "shop")
     ours += workload_objects(workload, namespace="shop", labels={}, ingress_namespace="ngrok-operator")
     return [item for item in ours if item["kind"] == "NetworkPolicy"]
 
