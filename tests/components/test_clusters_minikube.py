@@ -314,7 +314,17 @@ def test_a_start_whose_shell_is_killed_as_the_engine_does_is_cleaned_up_when_it_
 
 
 def test_a_start_that_nobody_hears_is_cleaned_up_when_it_ends(machine):
-    process = started(machine, TAKES="0.5")
+    # Ends where nobody reads what it says, as minikube does, and Python does not.
+    (machine.bin / "minikube").write_text("""#!/bin/sh
+profile=$HOME/profiles/dev
+case "$1 $*" in
+  status*) [ -d "$profile" ] || exit 85 ;;
+  start*--dry-run) ;;
+  start*) mkdir -p "$profile"; sleep 0.5; echo chatter >&2 ;;
+  delete*) echo chatter >&2; rmdir "$profile" ;;
+esac
+""")
+    process = started(machine)
     process.stdout.close()
     process.stderr.close()
     assert process.wait(timeout=30) != 0
