@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["ApiOpsError", "DeletionRefused", "GuardrailError", "InvalidInput", "NotRunnable", "Problem", "problems_of"]
 
 
+_LINE = 80
+"""Characters of a value that a message quotes."""
+
+# Text in quotes that are no apostrophes; those of repr() escape what they hold.
+_QUOTED = re.compile(r"""(?<!\w)(['"])((?:\\.|(?!\1)[^\\])*)\1(?!\w)""", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong.
@@ -52,6 +59,12 @@ class Problem:
     line: int = 0
     document: str = ""
     column: int = 0
+
+    def __post_init__(self) -> None:
+        """Shortens what the message quotes: a whole document may stand where a name should."""
+        if len(self.message) > _LINE:
+            message = _QUOTED.sub(lambda found: f"{found[1]}{_short(found[2])}{found[1]}", self.message)
+            object.__setattr__(self, "message", message)
 
     def __str__(self) -> str:
         where = self.file
@@ -173,7 +186,7 @@ def _problem(item: Mapping[str, Any], data: Any) -> Problem:
     message = _EXPECTED.get(kind) or item["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if isinstance(got, str | int | float | bool) or got is None:
-        message += f", got {_shown(got)}"
+        message += f", got {shown(got)}"
     elif kind.endswith("_type"):
         message += f", got {'a mapping' if isinstance(got, Mapping) else 'a list'}"
     return Problem(message, format_path(elements), code)
@@ -190,7 +203,7 @@ def _tag_problem(elements: list[str | int], context: Mapping[str, Any], got: Any
     """The field that says which of several models is meant is missing, or names none of them."""
     field = str(context["discriminator"]).strip("'")
     if not isinstance(got, Mapping):
-        return Problem(f"a mapping is expected, got {_shown(got)}", format_path(elements), code)
+        return Problem(f"a mapping is expected, got {shown(got)}", format_path(elements), code)
     path = format_path([*elements, field])
     if "expected_tags" not in context:
         return Problem("required, but missing: it says which kind is meant", path, code)
@@ -204,9 +217,13 @@ def _length(value: object) -> int:
     return len(value) if isinstance(value, Sized) else 0
 
 
-def _shown(value: object) -> str:
-    text = "null" if value is None else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004  (what fits on a line)
+def shown(value: object) -> str:
+    """A value as messages quote it: no longer than fits on a line."""
+    return _short("null" if value is None else repr(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LINE else f"{text[: _LINE - 3]}..."
 
 
 def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> list[str | int]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from apiops_components.documents import Document, load_all
-from apiops_components.errors import ApiOpsError, InvalidInput, NotRunnable, Problem, problems_of
+from apiops_components.errors import ApiOpsError, InvalidInput, NotRunnable, Problem, problems_of, shown
 from apiops_components.importing import program_path
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def parse_environment(
         return whole.at(file=_shown(file) if file else "", line=document.line(whole.path) if document else 0)
 
     if not isinstance(value, Mapping):
-        raise InvalidInput(placed(Problem(f"must be a mapping, got {value!r}", code="settings/type")))
+        raise InvalidInput(placed(Problem(f"must be a mapping, got {shown(value)}", code="settings/type")))
     problems = [encrypted_settings(path) for path in _secure_paths(value, "")]
     if charts is not None:
         from apiops_components.charts import environment_chart_problems  # noqa: PLC0415  (loads pydantic)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import InitErrorDetails
 
+from apiops_components.errors import shown
 from apiops_components.models.argo_application import ApplicationSpec
 from apiops_components.models.argo_forges import PullRequestGenerator, ScmProviderGenerator
 from apiops_components.models.base import (
@@ -131,7 +132,7 @@ class ListGenerator(_Source):
     def faults(self) -> Iterator[InitErrorDetails]:
         for index, element in enumerate(self.elements):
             if not isinstance(element, Mapping):
-                message = f"an element is a mapping of parameters, got {element!r}"
+                message = f"an element is a mapping of parameters, got {shown(element)}"
                 yield fault("argocd/element", message, "", ["elements", index])
 
 

@@ -73,7 +73,7 @@ class PathMatch(KubernetesChecked):
 
 
 class HeaderMatch(KubernetesModel):
-    """A request header and its value. Names match in any case, values exactly."""
+    """A request header and its value. Names match in any case, values exactly; a pattern fits the whole value."""
 
     type: Literal["Exact", "RegularExpression"] = "Exact"
     """How ``value`` is read."""
@@ -84,7 +84,7 @@ class HeaderMatch(KubernetesModel):
 
 
 class QueryMatch(KubernetesModel):
-    """A query parameter and its value, both case-sensitive."""
+    """A query parameter and its value, both case-sensitive; a pattern fits the whole value."""
 
     type: Literal["Exact", "RegularExpression"] = "Exact"
     """How ``value`` is read."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from apiops_components.documents import Document
-from apiops_components.errors import Problem, join_path
+from apiops_components.errors import Problem, join_path, shown
 from apiops_components.validation import kinds
 from apiops_components.validation.linked import linked
 from apiops_components.validation.modelled import check_policy
@@ -159,7 +159,9 @@ def _unnamed(value: Mapping[str, Any]) -> Iterator[Problem]:
     for field, code in (("apiVersion", "object/api-version"), ("kind", "object/kind")):
         if not isinstance(value.get(field), str):
             got = value.get(field)
-            yield Problem("required, but missing" if got is None else f"must be a string, got {got!r}", field, code)
+            yield Problem(
+                "required, but missing" if got is None else f"must be a string, got {shown(got)}", field, code
+            )
         elif not value[field]:
             yield Problem("must not be empty", field, code)
 

@@ -113,6 +113,22 @@ def test_a_path_is_the_same_in_one_piece_and_joined(first, second):
     assert join_path(format_path(first), format_path(second)) == format_path([*first, *second])
 
 
+@pytest.mark.parametrize("mark", ["x", "'", '"', "\\", "\n"])
+def test_what_a_message_quotes_is_no_longer_than_a_line(mark):
+    long = f"a{mark}" * 5000
+    message = Problem(f"the team's {long!r} is no name of the platform's, {'b' * 80!r} is one").message
+
+    assert len(message) < 220
+    assert message.startswith("the team's ")
+    assert message.endswith(f" is no name of the platform's, {'b' * 80!r} is one")
+
+
+@given(st.text(alphabet="ab' ", max_size=300))
+def test_what_is_no_quotation_stays(text):
+    message = f"the platform's rule of the teams' own that{'s ' * 60}it is {text.replace(chr(39), '')}"
+    assert Problem(message).message == message
+
+
 # --- what pydantic finds -------------------------------------------------------------------------------------------
 
 

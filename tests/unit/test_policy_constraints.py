@@ -362,6 +362,7 @@ ACROSS: list[tuple[str, str, Any]] = [
     ("policy/idle-session", f"{CONFIG}.idle_session_timeout",
      policy(without("openid-connect", idle_session_timeout="1h"))),
     ("policy/internal-url", f"{CONFIG}.url", policy(("forward-internal", {"url": "https://example.com"}))),
+    ("policy/internal-url", f"{CONFIG}.url", policy(("forward-internal", {"url": "https://a.b.c.d.e.f.internal"}))),
     ("policy/jwt-algorithm", f"{CONFIG}.jws.allowed_algorithms[0]",
      policy(("jwt-validation", jwt(allowed_algorithms=["None"])))),
     ("policy/jwt-keys", f"{CONFIG}.jws.keys.sources.additional_jkus[0]",

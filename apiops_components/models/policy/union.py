@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
-from apiops_components.errors import problems_of
+from apiops_components.errors import problems_of, shown
 from apiops_components.models.base import details, fault, raise_faults
 from apiops_components.models.policy.action import Action
 from apiops_components.models.policy.actions import ACTIONS
@@ -36,7 +36,7 @@ def parse(value: Any) -> Action:  # noqa: C901  (one branch a thing that can be 
     if isinstance(value, Action):
         return value
     if not isinstance(value, Mapping):
-        raise_faults([fault("policy/action", f"an action is a mapping with type and config, got {value!r}")])
+        raise_faults([fault("policy/action", f"an action is a mapping with type and config, got {shown(value)}")])
     found = [
         fault("schema/unknown-field", "unknown field", "an action has type and config only", [key])
         for key in value
@@ -53,7 +53,9 @@ def parse(value: Any) -> Action:  # noqa: C901  (one branch a thing that can be 
     if config is None:
         config = {}
     if not isinstance(config, Mapping):
-        found.append(fault("policy/config", f"config is a mapping, got {config!r} (ERR_NGROK_2203)", "", ["config"]))
+        found.append(
+            fault("policy/config", f"config is a mapping, got {shown(config)} (ERR_NGROK_2203)", "", ["config"])
+        )
     elif cls is not None:
         found += [
             fault("schema/required", "required, but missing (ERR_NGROK_2234)", "", ["config", name])

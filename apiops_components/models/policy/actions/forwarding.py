@@ -31,11 +31,18 @@ __all__ = ["ForwardInternal", "HttpRequest", "QueryParam", "UrlRewrite"]
 _INTERNAL = re.compile(r"(https?|tcp|tls)://([^/?#\s:]+)(:\d+)?/?")
 
 
+_MOST_LABELS = 5
+"""Before ``.internal``."""
+
+
 def _internal(text: str) -> str:
     match = _INTERNAL.fullmatch(text)
     if "${" not in text and (match is None or not match[2].lower().endswith(".internal")):
         message = f"{text!r} is not the address of an internal endpoint (ERR_NGROK_2226)"
         raise_faults([fault("policy/internal-url", message, "scheme and a host below .internal: https://api.internal")])
+    if match is not None and "${" not in text and match[2].count(".") > _MOST_LABELS:
+        message = f"no endpoint has more than {_MOST_LABELS} labels before .internal (ERR_NGROK_9031), got {text!r}"
+        raise_faults([fault("policy/internal-url", message, "such as https://api.internal")])
     return text
 
 
