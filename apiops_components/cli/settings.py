@@ -32,7 +32,8 @@ def command(project: Project, environments: tuple[str, ...], form: str) -> int:
       apiopsctl settings --env prod                  all that holds in prod
       apiopsctl settings --env staging --env prod    what prod has otherwise than staging
 
-    A secret is shown by its name alone. Exit 0 in both cases: environments are meant to differ.
+    A secret is shown by its name alone. Exit 0 in both cases: environments are meant to differ; 1 where the settings
+    break the model, 2 where there are none or they cannot be read.
     """  # noqa: D301
     if len(environments) > _MOST:
         raise click.UsageError(f"--env can be given once or twice, got {len(environments)}")

@@ -37,7 +37,7 @@ ACTIONS = {
 _IN_PROJECTS = ("applications", "applicationsets", "exec", "logs")
 _BY_NAME = ("accounts", "certificates", "extensions", "gpgkeys", "projects")
 
-PolicyText = Annotated[str, Field(pattern=r"^[^,\s\"]+$")]
+PolicyText = Annotated[str, Field(pattern=r'^[^,\s"]+$')]
 """A part of a policy line: no comma, quote or white space."""
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
 __all__ = ["documented_schema", "field_docs", "settings_file_schema"]
@@ -60,6 +60,12 @@ def settings_file_schema(model: type[BaseModel], key: str) -> dict[str, Any]:
 class _Documented(GenerateJsonSchema):
     """Adds the documentation where the class is known: two classes may have the same name."""
 
+    def generate(self, schema: core_schema.CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        """The schema, in JSON Schema's words alone: bounds that stand before a function keep pydantic's otherwise."""
+        json_schema = super().generate(schema, mode)
+        _say_bounds(json_schema)
+        return json_schema
+
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         """What tells the members apart has a default in each of them, but must be said here."""
         json_schema = super().tagged_union_schema(schema)
@@ -76,3 +82,18 @@ class _Documented(GenerateJsonSchema):
             if described is not None and name in docs:
                 described["description"] = docs[name]
         return json_schema
+
+
+_BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+
+
+def _say_bounds(value: Any) -> None:
+    if isinstance(value, dict):
+        for name, word in _BOUNDS.items():
+            if isinstance(value.get(name), int | float):  # else a property of this name
+                value[word] = value.pop(name)
+        for item in value.values():
+            _say_bounds(item)
+    elif isinstance(value, list):
+        for item in value:
+            _say_bounds(item)

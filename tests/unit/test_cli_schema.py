@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema_rs
@@ -11,7 +14,9 @@ from pydantic import BaseModel
 
 import apiops_components
 from apiops_components.cli import main
+from apiops_components.errors import InvalidInput
 from apiops_components.models.docs import settings_file_schema
+from apiops_components.project import parse_environment
 from apiops_components.validation.modelled import MODELLED
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +159,55 @@ def test_the_schema_of_the_file_takes_the_example_s_settings(capsys, env):
 )
 def test_it_tells_the_kinds_of_clusters_apart(wrong, settings, places):
     assert wrong(settings) == places
+
+
+MINIKUBE = {"cluster": {"kind": "minikube"}}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cluster": {"kind": "nowhere"}},
+        {"cluster": {"kind": "minikube", "nodes": 0}},
+        {"cluster": {"kind": "minikube", "nodes": "three"}},
+        {"cluster": {"kind": "gke", "release_channel": "slow", "dns_endpoint": True, **GKE}},
+        {"cluster": {"kind": "gke", "dns_endpoint": True, "name": "acme-prod", "region": "europe-west1"}},
+        {"cluster": {"kind": "gke", "dns_endpoint": True, "node_pool": {"min": 3}, **GKE}},
+        MINIKUBE | {"teams": {"shop": {"owner": "", "delivery": "direct"}}},
+        MINIKUBE | {"teams": {"shop": {"owner": "a", "delivery": "both"}}},
+        MINIKUBE | {"teams": {"shop": {"owner": "a", "delivery": "direct", "open_network": "because"}}},
+        MINIKUBE | {"teams": ["shop"]},
+        MINIKUBE | {"secrets": "a"},
+        MINIKUBE | {"argocd": {"profile": "large"}},
+        MINIKUBE | {"argocd": {"profile": "small", "sso": {}}},
+        MINIKUBE | {"ngrok": {"replicas": 0}, "secrets": ["ngrok-api-key", "ngrok-authtoken"]},
+        MINIKUBE | {"git": {}},
+        MINIKUBE | {"promoted": "staging"},
+    ],
+)
+def test_what_has_the_wrong_structure_is_marked_in_an_editor_as_check_refuses_it(wrong, settings):
+    with pytest.raises(InvalidInput) as caught:
+        parse_environment({"owner": "platform@example.com", **settings}, "dev")
+
+    assert any(problem.code.startswith("schema/") for problem in caught.value.problems)
+    assert wrong(settings)
+
+
+def test_another_program_reads_the_written_schema_alike(capsys, tmp_path):
+    (tmp_path / "schema.json").write_text(schema(capsys, "Environment", "--file")[1].out)
+    (tmp_path / "wrong.yaml").write_text(
+        'config: {"apiops:environment": {owner: a, cluster: {kind: minikube, node: 3}}}'
+    )
+    program = shutil.which("check-jsonschema", path=Path(sys.executable).parent)
+    command = [program, "--schemafile", tmp_path / "schema.json"]
+
+    good = subprocess.run(
+        [*command, *sorted((ROOT / "stacks/config").glob("*.yaml"))], capture_output=True, check=False
+    )
+    bad = subprocess.run([*command, tmp_path / "wrong.yaml"], capture_output=True, text=True, check=False)
+
+    assert good.returncode == 0, good.stdout
+    assert (bad.returncode, "'node' was unexpected" in bad.stdout) == (1, True), bad.stdout
 
 
 def test_only_environments_stand_in_files(capsys):
