@@ -163,6 +163,19 @@ def test_a_refresh_does_not_take_what_was_cut_off_for_done(cluster):
         assert "another operation (install/upgrade/rollback) is in progress" in HOW_TO
 
 
+def test_a_destroy_that_was_cut_off_cannot_be_turned_round(cluster):
+    stack, undisturbed = cluster
+    with up_again(stack):
+        cut_off(stack, "destroy", lambda _, line: "argocd-release deleting" in line, status=("argocd", "uninstalling"))
+        type_in(stack, "".join(line + "\n" for line in AFTER_DESTROY.splitlines()[:2]))
+        stack.write(stack.with_changes({"argocd": {"domain": "argocd.example.com"}}))
+        said = stack.engine.run("up", "--yes", "--skip-preview", "-s", NAME, code=1)
+        assert "has no deployed releases" in said
+        assert "has no deployed releases" in HOW_TO
+        type_in(stack, AFTER_DESTROY)
+        converged(stack, "destroy", undisturbed)
+
+
 def test_what_the_state_lacks_is_taken_over_where_it_stands(cluster):
     stack, undisturbed = cluster
     with up_again(stack):
