@@ -30,7 +30,9 @@ __all__ = ["ApiOpsError", "DeletionRefused", "GuardrailError", "InvalidInput", "
 
 
 _LINE = 80
-"""Characters of a value that a message quotes."""
+"""Characters of a value that a message shows beside what was expected."""
+_QUOTE = 200
+"""Characters of anything that a message quotes: the path of a file is told whole, a document is not."""
 
 # Text in quotes that are no apostrophes; those of repr() escape what they hold.
 _QUOTED = re.compile(r"""(?<!\w)(['"])((?:\\.|(?!\1)[^\\])*)\1(?!\w)""", re.DOTALL)
@@ -62,8 +64,8 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Shortens what the message quotes: a whole document may stand where a name should."""
-        if len(self.message) > _LINE:
-            message = _QUOTED.sub(lambda found: f"{found[1]}{_short(found[2])}{found[1]}", self.message)
+        if len(self.message) > _QUOTE:
+            message = _QUOTED.sub(lambda found: f"{found[1]}{_short(found[2], _QUOTE)}{found[1]}", self.message)
             object.__setattr__(self, "message", message)
 
     def __str__(self) -> str:
@@ -222,8 +224,8 @@ def shown(value: object) -> str:
     return _short("null" if value is None else repr(value))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LINE else f"{text[: _LINE - 3]}..."
+def _short(text: str, most: int = _LINE) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _real_path(elements: Sequence[str | int], data: Any, *, missing: bool) -> list[str | int]:
