@@ -23,6 +23,7 @@ def example():
 def test_what_pulumi_owns_is_applied_and_the_rest_is_committed(example):
     assert [f"{item['kind']} {item['metadata']['name']}" for item in example.applied] == [
         "Namespace shop",
+        "NetworkPolicy default-deny",
         "AppProject shop",
         "Application shop",
     ]
