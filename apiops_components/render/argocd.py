@@ -59,7 +59,9 @@ def argocd_values(spec: ArgoCDSpec) -> dict[str, Any]:
         },
         "configs": {
             "cm": {"admin.enabled": spec.admin, "exec.enabled": False, **_sso(spec.sso)},
-            "params": {},
+            # A synchronisation waits for what it applied to become healthy, and a newer commit waits for it: without
+            # an end, one image that never starts would keep its own correction out.
+            "params": {"controller.sync.timeout.seconds": "900"},
             "rbac": {"policy.default": _role(spec.rbac.default_role), "policy.csv": policy_csv(spec.rbac)},
         },
         # Argo CD speaks OpenID Connect by itself, and messages are not modelled: what does not run cannot be attacked.

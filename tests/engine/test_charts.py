@@ -235,6 +235,7 @@ def test_argo_cd_s_settings_arrive(template):
     assert settings["data"]["url"] == "https://argocd.example.com"
     assert (settings["data"]["admin.enabled"], settings["data"]["exec.enabled"]) == ("true", "false")
     assert parameters["data"]["server.insecure"] == "true"
+    assert parameters["data"]["controller.sync.timeout.seconds"] == "900"
     assert rbac["data"]["policy.default"] == ""
     assert rbac["data"]["policy.csv"] == 'p, role:dev, logs, get, *, allow\ng, "a,b", role:dev\n'
     definitions = of(documents, "CustomResourceDefinition")

@@ -46,7 +46,7 @@ def test_values_of_the_small_profile():
         },
         "configs": {
             "cm": {"admin.enabled": True, "exec.enabled": False},
-            "params": {},
+            "params": {"controller.sync.timeout.seconds": "900"},
             "rbac": {"policy.default": "", "policy.csv": ""},
         },
         "dex": {"enabled": False},
@@ -125,7 +125,7 @@ def test_tls_ends_at_the_gateway_where_there_is_a_domain():
     values = argocd_values(ArgoCDSpec(profile="small", domain="argocd.example.com"))
 
     assert values["global"]["domain"] == "argocd.example.com"
-    assert values["configs"]["params"] == {"server.insecure": True}
+    assert values["configs"]["params"]["server.insecure"] is True
 
 
 def test_values_of_the_settings_come_last():
