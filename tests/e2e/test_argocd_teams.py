@@ -6,13 +6,15 @@ import subprocess
 
 import pytest
 from argocd_server import ARGO, team
-from story import eventually, named
+from story import ROOT, eventually, named
 
-from apiops_components.documents import dump
+from apiops_components import Project
+from apiops_components.documents import dump, load_all
 from apiops_components.models.argocd import GitOpsSpec
 from apiops_components.models.gitops_set import ClusterFacts, GitOpsSetSpec
 from apiops_components.render.argocd import gitops_objects
 from apiops_components.render.gitops_set import gitops_set_objects
+from apiops_components.sandbox.gitops import delivered
 
 pytestmark = pytest.mark.e2e
 
@@ -193,6 +195,48 @@ def test_a_denying_window_keeps_the_controller_from_syncing(cluster, held, repos
     rules, _ = gitops_objects(GitOpsSpec.model_validate(settings))
     cluster.apply(rules)
     assert eventually(lambda: cluster.get(config("settings", "shop")))
+
+
+# --- in which order ---------------------------------------------------------------------------------------------------
+
+
+def test_gateways_and_routes_wait_until_policies_are_there_and_workloads_ready(cluster, tmp_path):
+    wanted = delivered(Project.load(ROOT), "sandbox", tmp_path.as_uri())
+    files = {tmp_path / wanted.folder / path: text for path, text in wanted.files.items()}
+    (workload,) = [path for path, text in files.items() if "kind: ReplicaSet" in text]
+    later = [next(load_all(text)).value for text in files.values() if "argocd.argoproj.io/sync-wave" in text]
+    policies = [next(load_all(text)).value for text in files.values() if "\nkind: NgrokTrafficPolicy" in text]
+
+    def commit(text):
+        for path, content in {**files, workload: text}.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        for command in (("init", "--initial-branch=main"), ("add", "."), ("commit", "--message=All")):
+            identity = ("-c", "user.name=shop", "-c", "user.email=shop@example.com")
+            subprocess.run(["git", *identity, *command], cwd=tmp_path, check=True, capture_output=True)
+
+    replicas = next(load_all(files[workload])).value
+    before, pod, rest = files[workload].partition("\n    spec:\n")
+    commit(f"{before}{pod}      nodeSelector: {{absent: node}}\n{rest}")
+    for item in wanted.applied:
+        cluster.apply(item)
+
+    assert {item["kind"] for item in later} == {"Gateway", "HTTPRoute"}
+    eventually(lambda: all(cluster.get(item) for item in policies))
+    (application,) = [item for item in wanted.applied if item["kind"] == "Application"]
+    eventually(lambda: "waiting for healthy state" in str(status(cluster, application).get("operationState")))
+    assert not any(cluster.get(item) for item in later)
+
+    # The correction waits for the synchronisation before it to end: by its time limit, or as `terminate-op` ends it.
+    commit(files[workload])
+    cluster.merge(application, {"status": {"operationState": {"phase": "Terminating"}}})
+    eventually(lambda: "operation" not in cluster.get(application))
+    cluster.merge(application, {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}})
+    # No ReplicaSet replaces a pod; a Deployment does.
+    eventually(lambda: "absent" not in str(cluster.get(replicas)["spec"]["template"]))
+    for pod in cluster.list("v1", "Pod", "shop"):
+        cluster.delete(pod)
+    assert eventually(lambda: all(cluster.get(item) for item in later), 120)
 
 
 # --- one set for all teams, and the facts of a cluster ----------------------------------------------------------------
