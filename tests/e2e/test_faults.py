@@ -53,9 +53,10 @@ def holds_what_is_described(sandbox, project):
     cluster = sandbox.cluster()
     wanted = delivered(Project.load(project), "sandbox", sandbox.folder.repository.as_uri())
     committed = [next(load_all(text)).value for path, text in wanted.files.items() if path != "index.json"]
-    for item in (*wanted.applied, *committed):
+    everything = (*wanted.applied, *committed)
+    for item in everything:
         assert covers(cluster.get(item), {key: item[key] for key in item if key != "status"}), identity(item)
-    described = {(item["kind"], item["metadata"]["name"]) for item in committed}
+    described = {(item["kind"], item["metadata"]["name"]) for item in everything}
     live = {(kind, item["metadata"]["name"]) for api, kind in KINDS for item in cluster.list(api, kind, "shop")}
     assert live == {each for each in described if each[0] in {kind for _, kind in KINDS}}
     marked = [
