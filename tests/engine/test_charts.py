@@ -27,6 +27,7 @@ pytestmark = pytest.mark.engine
 FREE = {
     ("configs", "params"),
     ("securityContext",),
+    ("redis", "securityContext"),
     ("containerSecurityContext",),
     ("haproxy", "securityContext"),
     ("haproxy", "containerSecurityContext"),
