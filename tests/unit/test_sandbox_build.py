@@ -176,9 +176,16 @@ def test_a_build_that_is_killed_leaves_no_lock_and_no_half_a_program(machine):
     assert [path.name for path in machine.cache.programs.glob(".*")] == []
 
 
-def test_ctrl_c_ends_the_compiler_too(machine, tmp_path):
-    # A shell lets what it starts with & ignore the signal, and so these tests where they run there.
+@pytest.fixture
+def heeded():
+    """Ctrl-C as at a terminal: a shell lets what it starts with & ignore the signal, and so these tests there."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
+def test_ctrl_c_ends_the_compiler_too(machine, tmp_path):
     machine.go(before=f"echo $$ > {tmp_path}/pid; sleep 30")
     done = threading.Event()
 
@@ -196,7 +203,6 @@ def test_ctrl_c_ends_the_compiler_too(machine, tmp_path):
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         programs_and_wait()
-    signal.signal(signal.SIGINT, before)
     pid = int((tmp_path / "pid").read_text())
     assert not Path(f"/proc/{pid}").exists()
 
